@@ -1,0 +1,67 @@
+"""Groups of answers that say the same, so that no split puts copies on both sides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["near_duplicate_groups"]
+
+_WORD = re.compile(r"\w+")
+_SHINGLE = 5
+
+
+def near_duplicate_groups(texts: Sequence[str], *, threshold: float = 0.7, num_perm: int = 128, seed: int = 0) -> np.ndarray:
+    """Number the groups of equal and nearly equal texts.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n
+        Answers, as :func:`pqnlp.text.clean_text` returns them.
+    threshold : float, default 0.7
+        Jaccard similarity of the sets of five-word shingles above which two texts are tied. Ties chain.
+    num_perm : int, default 128
+        Permutations of the MinHash signature; more are slower and nearer the true similarity.
+    seed : int, default 0
+        Seed of the permutations.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Group numbers from 0, in order of first appearance.
+
+    Notes
+    -----
+    MinHash signatures with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, *Mining of
+    Massive Datasets*, chapter 3), from ``datasketch``. The work grows linearly with the number of texts.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    normal = [" ".join(_WORD.findall(text.lower())) for text in texts]
+    first: dict[str, int] = {}
+    same = [first.setdefault(text, i) for i, text in enumerate(normal)]
+    parent = list(same)
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    lsh = MinHashLSH(threshold=threshold, num_perm=num_perm)
+    signature = MinHash(num_perm=num_perm, seed=seed)
+    signatures: dict[int, MinHash] = {}
+    for text, i in first.items():
+        words = text.split()
+        shingles = {" ".join(words[k : k + _SHINGLE]) for k in range(max(1, len(words) - _SHINGLE + 1))}
+        one = signature.copy()
+        one.update_batch([s.encode() for s in shingles])
+        for other in lsh.query(one):
+            if signatures[other].jaccard(one) >= threshold:
+                parent[find(i)] = find(other)
+        lsh.insert(i, one)
+        signatures[i] = one
+    _, numbered = np.unique([find(i) for i in range(len(normal))], return_inverse=True)
+    return numbered
