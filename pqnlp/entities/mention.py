@@ -1,0 +1,171 @@
+"""What the four entity components share: a found mention, and how mentions become ``doc.ents``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy.tokens import Doc, Span
+
+__all__ = ["Mention", "MentionTagger", "add_mentions", "address_spans", "doc_text", "register_extensions"]
+
+SPAN_EXTENSIONS = ("pqnlp_url", "pqnlp_from", "pqnlp_to", "pqnlp_successor", "pqnlp_named")
+DOC_EXTENSIONS = ("pqnlp_department", "pqnlp_date", "pqnlp_question")
+
+# On spans that are equally long the first of these wins.
+_RANK = {"DEPARTMENT": 0, "LEGISLATION": 1, "ORG": 2, "DATE": 3}
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*|[\w.%+-]+@[\w-]+\.[\w.-]+|\b[\w.-]+\.(?:gov|org|co|ac|nhs|police)\.uk(?:/[^\s()<>]*)?", re.IGNORECASE)  # fmt: skip
+_MAY_HOLD_ADDRESS = re.compile(r"://|www\.|@|\.uk", re.IGNORECASE)
+
+
+class Mention(NamedTuple):
+    """One mention found in a text.
+
+    Attributes
+    ----------
+    start, end : int
+        Character offsets into the text.
+    type : str
+        One of :data:`pqnlp.codebook.ENTITY_TYPES`.
+    id, url, first, last, successor, named : str
+        Identity, address, first and last day (ISO), the department that holds the work today, and the body that the
+        words name where that is another than `id`; ``""`` where unknown.
+    """
+
+    start: int
+    end: int
+    type: str
+    id: str = ""
+    url: str = ""
+    first: str = ""
+    last: str = ""
+    successor: str = ""
+    named: str = ""
+
+
+def register_extensions() -> None:
+    """Register the span and doc attributes of the entity components, once."""
+    for name in SPAN_EXTENSIONS:
+        if not Span.has_extension(name):
+            Span.set_extension(name, default="")
+    for name in DOC_EXTENSIONS:
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, default="")
+
+
+# Four components read the same text one after the other, and spaCy joins it from the tokens at every call.
+_last: tuple[Doc | None, str, list[tuple[int, int]]] = (None, "", [])
+
+
+def _remember(doc: Doc) -> tuple[Doc | None, str, list[tuple[int, int]]]:
+    global _last
+    last = _last
+    if last[0] is not doc:
+        text = doc.text
+        last = _last = (doc, text, address_spans(text))
+    return last
+
+
+def doc_text(doc: Doc) -> str:
+    """Return ``doc.text``, joined once for all components that see `doc` in turn."""
+    return _remember(doc)[1]
+
+
+def address_spans(text: str) -> list[tuple[int, int]]:
+    """Return the offsets of web and mail addresses in `text`: nothing is marked inside them."""
+    if _MAY_HOLD_ADDRESS.search(text) is None:
+        return []
+    return [m.span() for m in _ADDRESS.finditer(text)]
+
+
+def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
+    """Add `mentions` to ``doc.ents``.
+
+    The longest span wins where two overlap; of equally long ones a DEPARTMENT, then LEGISLATION, then ORG, then DATE.
+    Mentions inside a web or mail address are left out.
+
+    Parameters
+    ----------
+    doc : Doc
+    mentions : iterable of Mention
+    """
+    mentions = list(mentions)
+    if not mentions:
+        return
+    addresses = _remember(doc)[2]
+    if addresses:
+        mentions = [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
+    candidates = [(s.start_char - s.end_char, _RANK.get(s.label_, 9), s.start, s, None) for s in doc.ents]
+    for m in mentions:
+        span = doc.char_span(m.start, m.end, label=m.type, kb_id=m.id, alignment_mode="expand")
+        if span is not None:
+            candidates.append((m.start - m.end, _RANK[m.type], span.start, span, m))
+    candidates.sort(key=lambda c: c[:3])
+    taken: set[int] = set()
+    kept = []
+    for _, _, start, span, m in candidates:
+        end = span.end
+        if start in taken or end - 1 in taken:
+            continue
+        taken.update(range(start, end))
+        kept.append(span)
+        if m is not None:
+            _annotate(doc, span, m)
+    doc.ents = kept
+
+
+def _annotate(doc: Doc, span: Span, m: Mention) -> None:
+    # The keys under which spaCy keeps span attributes; setting them one by one through `span._` is ten times slower.
+    start, end, data = span.start_char, span.end_char, doc.user_data
+    for name, value in zip(SPAN_EXTENSIONS, (m.url, m.first, m.last, m.successor, m.named), strict=True):
+        if value:
+            data["._.", name, start, end] = value
+        else:
+            data.pop(("._.", name, start, end), None)
+
+
+class MentionTagger:
+    """Base of the four components: find mentions in the raw text, add them to ``doc.ents``.
+
+    A subclass gives ``find(doc)``; one with state of its own gives ``_state`` and ``_set_state`` too.
+    """
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Add the mentions in `doc` to ``doc.ents``."""
+        add_mentions(doc, self.find(doc))
+        return doc
+
+    def find(self, doc: Doc) -> list[Mention]:
+        """Return the mentions in `doc`."""
+        raise NotImplementedError
+
+    def _state(self) -> dict:
+        return {}
+
+    def _set_state(self, state: dict) -> None:
+        pass
+
+    def to_bytes(self, *, exclude=()) -> bytes:
+        """Return the component's own state (user-added tables; nothing for most)."""
+        import srsly
+
+        return srsly.msgpack_dumps(self._state())
+
+    def from_bytes(self, data: bytes, *, exclude=()):
+        """Restore what :meth:`to_bytes` returned."""
+        import srsly
+
+        self._set_state(srsly.msgpack_loads(data))
+        return self
+
+    def to_disk(self, path, *, exclude=()) -> None:
+        """Write :meth:`to_bytes` under `path`."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "state.msg").write_bytes(self.to_bytes())
+
+    def from_disk(self, path, *, exclude=()):
+        """Read what :meth:`to_disk` wrote."""
+        return self.from_bytes((Path(path) / "state.msg").read_bytes())

@@ -1,0 +1,1 @@
+"""Tables of names and identities, read by :mod:`pqnlp.registry`."""
