@@ -2,34 +2,574 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
+from pqnlp.registry import read_json, read_table
 
-__all__ = ["LegislationTagger"]
+__all__ = ["LegislationTagger", "TitleTable", "find_legislation", "read_titles"]
 
-_TITLE = re.compile(r"(?:(?:[A-Z][\w’'-]*|\([A-Z][^()]{1,80}\)),? (?:(?:and|of|the|for|etc\.?|to|in|on|with|or|from|&|by) )*)+(?:Act|Bill|Regulations?|Order|Rules|Measure|Directive|Convention|Treaty)(?: (?:19|20)\d\d)?(?!\w)")
+SITE = "https://www.legislation.gov.uk/"
+TYPES = frozenset(
+    """ukpga ukla ukppa asp asc anaw mwa ukcm nia aosp aep aip apgb gbla gbppa nisi mnia apni uksi wsi ssi nisr ukci ukmd
+    ukmo uksro nisro ukdsi sdsi nidsr eur eudr eudn eut""".split()
+)
+
+# The word a title ends in. Those of the second group are titles only with a year or in the table.
+_HEAD = re.compile(
+    r"\b(?:Acts?|Bills?|Regulations?|regulations|Order|Rules|Measure|Directions|Directive|Convention|Treaty|treaty|Conventions|Protocol|Agreement|agreement|FTA|Statute|Law|Code)\b(?![-’'](?!s\b)|-)"
+)
+_YEAR = re.compile(
+    r"(?P<ext>(?: \((?:Northern Ireland|Scotland|Wales|England|England and Wales|Isle of Man|No\.? ?\d+|[A-Z]{2,6})\))*)(?:,? (?:of )?(?P<y>1[6-9]\d\d|20\d\d)| \((?P<yb>1[89]\d\d|20\d\d)\))(?![\d/-])"
+)
+_BRACKET_PROVISION = re.compile(r" \((?:[Ss]ections?|[Ss]chedules?|[Pp]arts?|[Aa]rticles?|[Rr]egulations?|s\.?) ?\d+\w{0,3}(?:\(\w+\))*\)")
+_DEFINITION = re.compile(r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)")
+
+_NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
+_PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
+_PROVISION = re.compile(
+    rf"(?P<all>(?<![\w])(?:{_PROVISION_WORD} ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:{_PROVISION_WORD} ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within|from) |, | )(?:the |The |that |this |draft )*(?:draft )?)$"
+)
+_ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
+
+_CONNECTORS = frozenset("and of the for etc etc. to in on with or from by at as a an & against between other than relating concerning not s no".split())
+_TOKEN_BACK = re.compile(r"(?:(?P<bracket>\([^()\n]{1,90}\)|\(\w+\))|(?P<word>[\w’'./&–-]+)(?P<comma>,?)|(?P<amp>&)) ?$")
+_LEADING = frozenset(
+    """The Under Through Our This That These In As Since When While Both Following By With For And Of On At From To If Where Any All Each
+    However Although Part Section Sections Article Schedule Chapter Regulation Regulations Clause Paragraph Rule Rules Draft His Her Their My Its A An Current New Existing
+    Amendments Changes Reforms Proposals Explanatory Memorandum Government Governments Post Review Statutory Instrument Instruments Guidance Is Are Was Were Will Does Did Has Have
+    Minister Ministers Secretary Department Committee Parliament Via Within Pursuant Upon Before After Between During Without Whilst Because But Or What Which How Why Whether Following
+    Until Once Also Breach Requirements Provisions Implementation Commencement Compliance Introduction Independent Strengthening Updated Revised Applying Using Implementing
+    Introducing Amending Passing Subject According Given Notwithstanding Including Per Alongside Royal Assent""".split()
+)
+_GENERIC_BEFORE = frozenset(
+    """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
+    Both Several Various Such Each Every Another""".split()
+)
+_NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
+_TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
+_TREATY_TAIL = re.compile(
+    r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? (?:(?:[A-Z][\w’'-]*|and|of|the|for|in|on|or|to|from|with|by|against|all|its|de|other|at|Against)(?:,(?= (?:[A-Z]|and)))? )*[A-Z][\w’'-]*"
+)
+_CITED_EU = re.compile(
+    r"(?:(?:EU|EC|UK|Council|Commission|Delegated|Implementing|Framework|retained|Assimilated|assimilated|European) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
+)
+_SHORT = re.compile(
+    r"(?P<det>\b(?:[Tt]he|[Tt]his|[Tt]hat|[Ss]aid|[Nn]ew|[Bb]oth|[Pp]roposed|[Ss]ame|[Oo]f|[Uu]nder) )(?:(?P<y>1[89]\d\d|20\d\d) )?(?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure|bill|treaty|Agreement)\b(?! (?:of|on|for|against|to [A-Z]|paper|number|payer|for)\b|-|’? ?No)"
+)
+_YEARED = re.compile(r"(?<![\w/])(?P<y>1[89]\d\d|20\d\d) (?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure)\b")
+
+TitleTable = Mapping[str, str]
+
+
+def _key(title: str) -> str:
+    title = title.replace("’", "'").replace("&", "and").replace("-", " ").lower()
+    title = re.sub(r"^the |[,.()]", "", title)
+    return " ".join(title.split())
+
+
+def read_titles(path: str | Path) -> dict[str, str]:
+    """Read a table of instruments to add to the package's own.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV with the columns ``title``, ``type``, ``year`` and ``number`` (``Online Safety Act,ukpga,2023,50``).
+
+    Returns
+    -------
+    dict
+        From ``"title year"`` to the identity, as ``LegislationTagger(titles=...)`` and
+        :meth:`LegislationTagger.add_titles` take it.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or a row is no instrument; the message names the row.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = {"title", "type", "year", "number"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path} lacks the column(s) {sorted(missing)}: expected title, type, year, number.")
+        return dict(_check(row, f"{path}, line {reader.line_num}") for row in reader)
+
+
+def _check(row: Mapping[str, str], where: str) -> tuple[str, str]:
+    title, kind, year, number = ((row[name] or "").strip() for name in ("title", "type", "year", "number"))
+    if not title:
+        raise ValueError(f"{where}: the title is empty. Fill it in or delete the row.")
+    if kind not in TYPES:
+        raise ValueError(f"{where}: unknown type {kind!r}. Expected one of legislation.gov.uk's, such as ukpga, uksi, asp, wsi, nia.")
+    if not re.fullmatch(r"\d{4}", year):
+        raise ValueError(f"{where}: expected a year of four digits, got {year!r}.")
+    if re.fullmatch(r"\d{1,5}", number):
+        identity = f"{kind}/{year}/{number}"
+    elif re.fullmatch(r"\w+/[\w-]+/\d+", number):  # before 1963 by the monarch's years: "Geo5/15-16/20"
+        identity = f"{kind}/{number}"
+    else:
+        raise ValueError(f"{where}: expected a chapter or instrument number, or one by regnal year (Geo5/15-16/20), got {number!r}.")
+    if title.endswith(f" {year}"):
+        title = title[: -len(year) - 1]
+    return f"{title} {year}", identity
+
+
+class _Titles:
+    """Titles to identities: with the year, and without it where only one instrument bears the title."""
+
+    def __init__(self, rows: Iterable[tuple[str, str]]):
+        self.dated: dict[str, str] = {}
+        undated: dict[str, set[str]] = {}
+        years: dict[str, int] = {}
+        for title_year, identity in rows:
+            title, year = title_year.rsplit(" ", 1)
+            self.dated[_key(title_year)] = identity
+            undated.setdefault(_key(title), set()).add(identity)
+            years[_key(title)] = int(year)
+        # A lone entry of an old title may have namesakes that the table lacks.
+        self.undated = {key: next(iter(ids)) for key, ids in undated.items() if len(ids) == 1 and years[key] >= 1998}
+        self.known = set(undated)
+
+    def get(self, title: str, year: str) -> str:
+        if year:
+            return self.dated.get(_key(f"{title} {year}"), "")
+        return self.undated.get(_key(title), "")
+
+
+@lru_cache(maxsize=1)
+def _package_rows() -> tuple[tuple[str, str], ...]:
+    return tuple(_check(row, "legislation.csv") for row in read_table("legislation.csv"))
+
+
+@lru_cache(maxsize=1)
+def _package_titles() -> _Titles:
+    return _Titles(_package_rows())
+
+
+@lru_cache(maxsize=1)
+def _popular() -> Automaton:
+    names: dict[str, str] = {}
+    for name, identity in read_json("legislation_short.json")["popular"].items():
+        names[name] = identity
+        names[name.replace("'", "’")] = identity
+    return Automaton(names)
+
+
+class _Cited:
+    """One instrument found: where, its title and year, and its identity."""
+
+    __slots__ = ("start", "end", "title", "year", "identity", "provision", "word", "title_start")
+
+    def __init__(self, start, end, title, year, identity, provision="", word="Act", title_start=None):
+        self.start, self.end, self.title, self.year, self.identity = start, end, title, year, identity
+        self.provision, self.word = provision, word
+        self.title_start = start if title_start is None else title_start
+
+
+def _title_start(text: str, end: int, titles: _Titles) -> int | None:
+    """Walk left from the head word over the words of a title; return where the title begins."""
+    floor = max(0, end - 220)
+    at = end
+    starts: list[tuple[int, str]] = []  # candidates, nearest first
+    quiet = 0
+    while at > floor:
+        m = _TOKEN_BACK.search(text[floor:at])
+        if m is None:
+            break
+        start = floor + m.start()
+        if m["bracket"]:
+            inner = m["bracket"][1:2]
+            if not (inner.isupper() or inner.isdigit() or m["bracket"][1:] in ("etc.)", "etc)")):
+                break
+            starts.append((start, "("))
+        else:
+            word = m["word"] or "&"
+            if word[-1] == "." and word not in ("etc.", "No.", "no.") :
+                break
+            if m["comma"] and at == end:
+                break
+            if word[0].isupper() or word[0].isdigit() and not m["comma"] and len(starts) > 0 and False:
+                starts.append((start, word))
+                quiet = 0
+            elif word in _CONNECTORS or word == "&":
+                quiet += 1
+                if quiet > 3:
+                    break
+                starts.append((start, word))
+            else:
+                break
+        at = start
+    if not starts:
+        return None
+    best_known = None
+    for start, word in starts:
+        if (word[0].isupper() or word == "(") and _key(text[start:end]) in titles.known:
+            best_known = start
+    if best_known is not None:
+        return best_known
+    # From the far left, drop what cannot open a title, and cut after "of the", "and the", "to the".
+    words = starts[::-1]
+    cut = 0
+    for i, (_, word) in enumerate(words):
+        nxt = words[i + 1][1] if i + 1 < len(words) else ""
+        if word in ("the",) and i and words[i - 1][1] in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through"):
+            if not (words[i - 1][1] in ("of", "from", "at") and i >= 2 and nxt in ("Child", "Sea", "Crown", "Person", "People", "Public", "Time", "House", "Environment", "Elderly", "Rights")):
+                cut = i + 1
+        elif word in _LEADING and i == cut:
+            cut = i + 1
+        elif word in _PROVISION_WORDS and i >= cut and re.match(r"[\dIVX]", nxt or ""):
+            cut = i + 2
+        elif i == cut and not (word[0].isupper() and word not in _LEADING):
+            cut = i + 1
+        elif word.endswith(("’s", "'s")) and word[:-2] in ("UK", "Government", "EU", "Scotland", "Parliament", "England", "Ireland", "Department", "Britain", "Canada", "Australia", "France") and i == cut:
+            cut = i + 1
+    return words[cut][0] if cut < len(words) else None
+
+
+_PROVISION_WORDS = frozenset("Part Parts Section Sections Schedule Schedules Article Articles Regulation Regulations Rule Chapter Clause Paragraph Class".split())
+
+
+def _provision_path(provision: str, kind: str) -> str:
+    """Turn "section 12(3) of the" into "section/12/3" where legislation.gov.uk has such an address."""
+    found = _ONE.findall(provision)
+    if not found:
+        return ""
+    words = [(re.sub(r"\W", "", w).lower(), n, tail) for w, n, tail in found]
+    names = {"s": "section", "ss": "section", "section": "section", "sections": "section", "schedule": "schedule", "schedules": "schedule", "part": "part", "parts": "part",
+             "article": "article", "articles": "article", "art": "article", "regulation": "regulation", "regulations": "regulation", "rule": "rule", "rules": "rule"}  # fmt: skip
+    outer = {"ukpga": ("section", "schedule", "part"), "asp": ("section", "schedule", "part")}.get(kind, ("regulation", "article", "rule", "schedule", "part", "section"))
+    if kind == "eur" or kind == "eudr":
+        outer = ("article",)
+    # Two provisions of one kind ("sections 3 and 4"): the first is the address.
+    for name in ("schedule", "section", "article", "regulation", "rule", "part"):
+        if name not in outer:
+            continue
+        for w, n, tail in words:
+            if names.get(w) == name:
+                if not n[0].isdigit() and name != "part":
+                    continue
+                if name == "part" and not n[0].isdigit():
+                    roman = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}.get(n)
+                    return f"part/{n}" if roman else ""
+                path = f"{name}/{n}"
+                if name in ("section", "article", "regulation", "rule"):
+                    for sub in re.findall(r"\((\w+)\)", tail):
+                        path += f"/{sub}"
+                return path
+    return ""
+
+
+def _eu_identity(m: re.Match) -> str:
+    kind, a, b = m["kind"], m["a"], m["b"]
+    body = m["body"] or m["c"] or ""
+    if kind == "Decision" or body in ("JHA", "CFSP"):
+        return ""
+    if len(a) == 4 and a[:2] in ("19", "20"):
+        year, number = a, b
+    elif len(b) == 4 and b[:2] in ("19", "20"):
+        year, number = b, a
+    elif kind == "Directive" and len(a) == 2 and int(a) > 56:
+        year, number = "19" + a, b
+    elif len(b) == 2 and int(b) > 56:
+        year, number = "19" + b, a
+    else:
+        return ""
+    if not 1957 < int(year) <= 2020:
+        return ""
+    return f"{'eur' if kind == 'Regulation' else 'eudr'}/{year}/{int(number)}"
+
+
+_MAY_CITE = re.compile(r"\b(?:Act|Bill|Regulation|Order|Rules|Measure|Directi|Convention|Treat|treat|Protocol|Agreement|agreement|FTA|Law\b|regulations|bill\b)")
+
+
+def _cited(text: str, titles: _Titles) -> list[_Cited]:
+    out: list[_Cited] = []
+    taken = -1
+    for m in _CITED_EU.finditer(text):
+        start, end, provision = _with_provision(text, m.start(), m.end(), -1)
+        out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
+    for m in _HEAD.finditer(text):
+        head, end = m.group(), m.end()
+        if m.start() < taken:
+            continue
+        if any(c.start <= m.start() < c.end for c in out):
+            continue
+        if text[max(0, m.start() - 1) : m.start()] != " ":
+            continue
+        combined = re.compile(r" and General Directions").match(text, end)
+        if combined:
+            end = combined.end()
+        y = _YEAR.match(text, end)
+        year = (y["y"] or y["yb"]) if y else ""
+        if head in ("treaty", "Law"):
+            continue
+        start = _title_start(text, m.start(), titles)
+        if start is None:
+            continue
+        title = text[start:end]
+        before_words = title.rsplit(" ", 1)[0].split()
+        if all(w in _GENERIC_BEFORE or w in ("and", "of", "or") for w in before_words):
+            continue
+        if title.split()[0] in ("Act", "Bill", "Order"):
+            continue
+        if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
+            if not _treaty_like(title, head, year):
+                continue
+        if head in _NEEDS_YEAR and not year and _key(title) not in titles.known:
+            continue
+        if head == "Regulations" and not year and len(before_words) < 1:
+            continue
+        if head in ("Acts", "Bills"):
+            continue
+        tail = _YEAR.match(text, end)
+        title_end = end
+        if tail is not None:
+            title += text[end : tail.end("ext")] if tail["ext"] else ""
+            title_end = tail.end()
+        elif head in _TREATY:
+            more = _TREATY_TAIL.match(text, end)
+            if more is not None:
+                title_end = more.end()
+                title = text[start:title_end]
+        bracket = _BRACKET_PROVISION.match(text, title_end)
+        provision = ""
+        if bracket is not None:
+            provision = text[title_end : bracket.end()]
+            title_end = bracket.end()
+        whole, title_end, more_provision = _with_provision(text, start, title_end, taken)
+        plain = re.sub(r" \([A-Z]{2,6}\)", "", title)
+        identity = titles.get(plain, year)
+        out.append(_Cited(whole, title_end, plain, year, identity, more_provision or provision, head, start))
+        taken = title_end
+    return out
+
+
+_AGREEMENT = re.compile(r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Protection|Services|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free")
+
+
+def _treaty_like(title: str, head: str, year: str) -> bool:
+    if head == "regulations":
+        return bool(year) or len(title.split()) > 2 and title.split()[0][0].isupper() and all(w[0].isupper() or w in _CONNECTORS or w == "regulations" for w in title.split())
+    if head in ("Statute", "Code"):
+        return bool(year)
+    return _AGREEMENT.search(title) is not None and not re.search(r"Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Partnership Agreement|Recognition Agreement|Strategic|Contract", title)
+
+
+def _with_provision(text: str, start: int, end: int, taken: int) -> tuple[int, int, str]:
+    floor = max(taken + 1, start - 150, 0)
+    m = _PROVISION.search(text[floor:start])
+    if m is None:
+        return start, end, ""
+    return floor + m.start("all"), end, m["all"]
+
+
+def _search_address(title: str, year: str, word: str) -> str:
+    if not title:
+        return ""
+    if word in ("Bill", "bill"):
+        return "https://bills.parliament.uk/?SearchTerm=" + quote(re.sub(r" Bill$", "", title))
+    return f"{SITE}all?title=" + quote(title) + (f"&year={year}" if year else "")
+
+
+def find_legislation(text: str, question: str = "", titles: _Titles | None = None) -> list[Mention]:
+    """Find the instruments that `text` cites.
+
+    Parameters
+    ----------
+    text : str
+    question : str
+        The question that `text` answers: "the Act" may be one that only the question names.
+
+    Returns
+    -------
+    list of Mention
+        ``id`` such as ``"ukpga/2023/50/section/12"``, ``""`` where unresolved; ``url`` then is the title search of
+        legislation.gov.uk, or ``""`` where not even the title is known.
+
+    Examples
+    --------
+    >>> [m.url for m in find_legislation("duties in section 12 of the Online Safety Act 2023")]
+    ['https://www.legislation.gov.uk/ukpga/2023/50/section/12']
+    """
+    titles = titles or _package_titles()
+    if _MAY_CITE.search(text) is None:
+        cited: list[_Cited] = []
+    else:
+        cited = _cited(text, titles)
+    covered = [(c.start, c.end) for c in cited]
+    popular = []
+    for start, end, identity in _popular().find(text):
+        if any(s < end and start < e for s, e in covered):
+            continue
+        year = _YEAR.match(text, end)
+        if year is not None:
+            end = year.end()
+        whole, end, provision = _with_provision(text, start, end, -1)
+        popular.append(_Cited(whole, end, text[start:end], "", identity, provision, "", start))
+    cited += popular
+    background = _cited(question, titles) if question and question != text and _MAY_CITE.search(question) else []
+    _borrow_years(cited, background, titles)
+    defined = _definitions(text, cited) | {k: v for k, v in (_definitions(question, background).items() if background else ())}
+    short = _short_forms(text, cited, background, defined)
+    out = []
+    for c in [*cited, *short]:
+        identity = c.identity
+        url = ""
+        if identity:
+            path = _provision_path(c.provision, identity.split("/", 1)[0]) if c.provision else ""
+            if path:
+                identity = f"{identity}/{path}"
+            url = SITE + identity
+        else:
+            url = _search_address(c.title, c.year, c.word)
+        out.append(Mention(c.start, c.end, "LEGISLATION", identity, url))
+    return out
+
+
+def _borrow_years(cited: list[_Cited], background: list[_Cited], titles: _Titles) -> None:
+    """Give "the Care Act" the year of the only Care Act that the pair cites with one."""
+    for c in cited:
+        if c.year or c.word == "":
+            continue
+        same = {(o.year, o.identity) for o in [*cited, *background] if o.year and _key(o.title) == _key(c.title)}
+        if len(same) == 1:
+            c.year, c.identity = same.pop()
+        elif len(same) > 1:
+            c.identity = ""
+
+
+def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
+    defined: dict[str, _Cited] = {}
+    for c in cited:
+        m = _DEFINITION.match(text, c.end)
+        if m is not None:
+            short = m["short"].removeprefix("the ").removeprefix("The ")
+            if short in ("England", "Wales", "Scotland", "Northern Ireland") or short.isdigit():
+                continue
+            defined[short] = c
+        inner = re.search(r" \(([A-Z]{2,6})\) ", text[c.title_start : c.end])
+        if inner is not None:
+            defined[inner.group(1)] = c
+    return defined
+
+
+def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited]) -> list[_Cited]:
+    spans = sorted((c.start, c.end) for c in cited)
+
+    def free(start: int, end: int) -> bool:
+        return not any(s < end and start < e for s, e in spans)
+
+    out: list[_Cited] = []
+
+    def add(start: int, end: int, target: _Cited | None, word: str) -> None:
+        if not free(start, end):
+            return
+        whole, end, provision = _with_provision(text, start, end, -1)
+        if not free(whole, start):
+            whole, provision = start, ""
+        if target is None:
+            out.append(_Cited(whole, end, "", "", "", provision, word, start))
+        else:
+            out.append(_Cited(whole, end, target.title, target.year, target.identity, provision, target.word, start))
+        spans.append((whole, end))
+
+    for name, target in defined.items():
+        for m in re.finditer(rf"(?<![\w]){re.escape(name)}(?![\w])", text):
+            add(m.start(), m.end(), target, target.word)
+    everything = [*cited, *background]
+    if "Act" in text or "Bill" in text or "Regulations" in text or "Order" in text or "reaty" in text or "Convention" in text or "Directive" in text or "bill" in text or "Agreement" in text:
+        for m in _YEARED.finditer(text):
+            if not text[m.end() : m.end() + 2].startswith((" (", "’s")) or True:
+                add(m.start(), m.end(), _only(everything, m["w"], m["y"], m.start()), m["w"])
+        for m in _SHORT.finditer(text):
+            word = m["w"]
+            if m["y"]:
+                continue
+            start = m.start("w")
+            det = m["det"].strip().lower()
+            if det in ("new", "of", "under", "proposed") and text[max(0, m.start() - 4) : m.start()].lower() != "the " and det != "of":
+                continue
+            if det in ("of", "under", "both"):
+                continue
+            if word in ("bill", "treaty"):
+                if not any(o.word.lower() == word for o in everything):
+                    continue
+            if word in ("Order", "Measure", "Directive", "Agreement") and not any(o.word == word for o in everything):
+                continue
+            add(start, m.end(), _only(everything, word, "", start), word)
+    return out
+
+
+def _only(everything: list[_Cited], word: str, year: str, at: int) -> _Cited | None:
+    """Return the only instrument cited that fits; None where there are several or none."""
+    fitting: dict[str, _Cited] = {}
+    for o in everything:
+        if o.word.lower() == word.lower() and (not year or o.year == year):
+            fitting.setdefault(_key(o.title) + o.year, o)
+    if not fitting and word == "Act":
+        for o in everything:  # a Bill named in the question that has since been passed
+            if o.word == "" and o.identity.startswith("ukpga"):
+                fitting.setdefault(o.identity, o)
+    return next(iter(fitting.values())) if len(fitting) == 1 else None
 
 
 @Language.factory(
     "pqnlp_legislation",
     assigns=["doc.ents", "token.ent_type", "token.ent_iob", "token.ent_kb_id"],
+    default_config={"titles_path": None},
     default_score_weights={"ents_f": 1.0},
 )
-def make_legislation(nlp: Language, name: str) -> "LegislationTagger":
+def make_legislation(nlp: Language, name: str, titles_path: str | None) -> "LegislationTagger":
     """Build the component; see :class:`LegislationTagger`."""
-    return LegislationTagger()
+    tagger = LegislationTagger()
+    if titles_path is not None:
+        tagger.add_titles(read_titles(titles_path))
+    return tagger
 
 
 class LegislationTagger(MentionTagger):
-    """spaCy component that marks and links LEGISLATION mentions."""
+    """spaCy component that marks LEGISLATION mentions and links them to legislation.gov.uk.
 
-    def __init__(self):
+    Parameters
+    ----------
+    titles : mapping of str to str, optional
+        Instruments beyond the package's table, from ``"title year"`` to identity; :func:`read_titles` reads them
+        from a CSV file. They are kept when the pipeline is saved.
+
+    Notes
+    -----
+    "The Act" and "the 2023 Act" mean what the text defined them as, else the only instrument cited that fits, in the
+    text or in ``doc._.pqnlp_question``. Where several fit, the mention is marked and left unresolved.
+    """
+
+    def __init__(self, titles: Mapping[str, str] | None = None):
         register_extensions()
+        self._added: dict[str, str] = {}
+        self._titles = _package_titles()
+        if titles:
+            self.add_titles(titles)
+
+    def add_titles(self, titles: Mapping[str, str]) -> None:
+        """Add instruments, from ``"title year"`` to identity (``"ukpga/2023/50"``); they win over the package's own."""
+        self._added |= dict(titles)
+        self._titles = _Titles([*_package_rows(), *self._added.items()])
+
+    def _state(self) -> dict:
+        return {"titles": self._added}
+
+    def _set_state(self, state: dict) -> None:
+        if state.get("titles"):
+            self.add_titles(state["titles"])
 
     def find(self, doc: Doc) -> list[Mention]:
         """Return the LEGISLATION mentions of `doc`."""
-        return [Mention(*m.span(), "LEGISLATION") for m in _TITLE.finditer(doc_text(doc))]
+        return find_legislation(doc_text(doc), doc.user_data.get(("._.", "pqnlp_question", None, None), ""), self._titles)
