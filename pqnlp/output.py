@@ -1,0 +1,376 @@
+"""Tables written to files: CSV, JSON lines or Parquet by suffix, batch by batch, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import json
+import os
+import secrets
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pqnlp.errors import PqnlpError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FORMS", "TableWriter", "WriteError", "first_rows", "output_form", "write_table"]
+
+#: The form that each suffix stands for. CSV, TSV and JSON lines may end in ``.gz`` besides.
+FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+# A batch without any mention would leave these to a guess, and the next batch would not fit it.
+_NUMBER_FIELDS = ("start", "end")
+
+
+class WriteError(PqnlpError):
+    """A table that cannot be written; the message names the file and the mend."""
+
+
+def output_form(path: str | Path) -> tuple[str, bool]:
+    """Tell what `path` will hold.
+
+    Parameters
+    ----------
+    path : path
+        A file name, or ``"-"`` for standard output, which gets JSON lines.
+
+    Returns
+    -------
+    (str, bool)
+        "csv", "tsv", "jsonl" or "parquet", and whether it is compressed by gzip.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is not one of `FORMS`.
+    """
+    if str(path) == "-":
+        return "jsonl", False
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    packed = bool(suffixes) and suffixes[-1] == ".gz"
+    if packed:
+        suffixes.pop()
+    form = FORMS.get(suffixes[-1]) if suffixes else None
+    if form is None or (packed and form == "parquet"):
+        known = ", ".join(FORMS)
+        raise WriteError(f"Cannot tell the form of {path}: end its name in one of {known} (all but .parquet also with .gz).")
+    return form, packed
+
+
+def write_table(frame: "pd.DataFrame", path: str | Path) -> None:
+    """Write a table to a file; see `TableWriter`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table. Its index is not written.
+    path : path
+        The file, or ``"-"`` for standard output.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is unknown or the file cannot be written.
+    """
+    with TableWriter(path) as writer:
+        writer.write(frame)
+
+
+class TableWriter:
+    """Write a table batch by batch to a file that appears only when it is whole.
+
+    Rows go to a hidden file in the same folder, which takes the place of `path` at the end of the ``with`` block and is
+    removed if the block ends by an exception. Standard output, devices and pipes are written to directly.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet`` (all but the last also with ``.gz``), or ``"-"`` for
+        JSON lines on standard output.
+
+    Raises
+    ------
+    WriteError
+        At once, if the suffix is unknown, the folder is missing or may not be written to; later, if the disk is full or
+        a batch does not fit the ones before it.
+
+    Notes
+    -----
+    Lists and dictionaries in cells stay what they are in JSON lines and Parquet and become JSON text in CSV. The first
+    batch fixes the columns; in Parquet, a column without any value in it is taken for text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with TableWriter("labels.csv") as writer:  # doctest: +SKIP
+    ...     writer.write(pd.DataFrame({"id": ["1"], "label": ["direct"]}))
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = path if str(path) == "-" else Path(path)
+        self.rows = 0
+        if str(path) != "-" and self.path.is_dir():
+            raise WriteError(f"{path} is a folder: name a file in it, for example {self.path / 'scored.csv'}.")
+        self._form, self._packed = output_form(path)
+        if self._form == "parquet":
+            _pyarrow(path)
+        self._columns: list | None = None
+        self._schema: Any = None
+        self._parquet: Any = None
+        self._stack: list[Any] = []  # open files, the outermost last
+        self._final: Path | None = None
+        self._temporary: Path | None = None
+        if str(path) != "-":
+            self._check_place()
+
+    def _check_place(self) -> None:
+        path = Path(self.path)
+        if path.exists() and not path.is_file():
+            return  # a device or a pipe
+        self._final = path.resolve()  # a link stays a link, its target is renewed
+        folder = self._final.parent
+        if not folder.is_dir():
+            raise WriteError(f"There is no folder {folder} to write {path.name} in. Make it first, or name another place.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise WriteError(f"No permission to write in {folder}. Name a file in a folder of your own.")
+
+    def __enter__(self) -> "TableWriter":
+        """Open the file."""
+        try:
+            if str(self.path) == "-":
+                sys.stdout.flush()
+                raw = getattr(sys.stdout, "buffer", None) or sys.stdout
+            elif self._final is None:
+                raw = open(self.path, "wb")  # noqa: SIM115
+                self._stack.append(raw)
+            else:
+                name = f".{self._final.name[:200]}.{secrets.token_hex(4)}.part"
+                self._temporary = self._final.with_name(name)
+                raw = open(self._temporary, "xb")  # noqa: SIM115
+                self._stack.append(raw)
+        except OSError as error:
+            raise self._failure(error) from None
+        if self._packed:
+            raw = gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=6)
+            self._stack.append(raw)
+        self._raw = raw
+        return self
+
+    def write(self, frame: "pd.DataFrame") -> None:
+        """Append a batch.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Rows with the columns of the first batch, in any order.
+
+        Raises
+        ------
+        WriteError
+            If the columns are others than those of the first batch, or the disk is full.
+        """
+        first = self._columns is None
+        if first:
+            self._columns = list(frame.columns)
+        elif list(frame.columns) != self._columns:
+            if set(frame.columns) != set(self._columns):
+                odd = ", ".join(map(str, set(frame.columns) ^ set(self._columns)))
+                raise WriteError(f"Row {self.rows + 1} of {self.path} does not fit the rows before it: columns differ in {odd}.")
+            frame = frame[self._columns]
+        try:
+            if self._form == "parquet":
+                self._write_parquet(frame)
+            elif self._form == "jsonl":
+                self._raw.write(_json_lines(frame))
+            else:
+                self._raw.write(_delimited(frame, "\t" if self._form == "tsv" else ",", header=first))
+        except OSError as error:
+            raise self._failure(error) from None
+        self.rows += len(frame)
+
+    def _write_parquet(self, frame: "pd.DataFrame") -> None:
+        pa, pq = _pyarrow(self.path)
+        frame = frame.copy(deep=False)
+        for name in frame.columns:
+            if frame[name].dtype == object:
+                frame[name] = [_encodable(value) for value in frame[name]]
+        try:
+            if self._schema is None:
+                guessed = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
+                self._schema = pa.schema([pa.field(f.name, _settled(pa, f.name, f.type)) for f in guessed])
+            table = pa.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise WriteError(
+                f"{self.path}: rows from {self.rows + 1} on do not fit one type a column ({reason}). "
+                "Write CSV or JSON lines, or make the column all text or all numbers."
+            ) from None
+        if self._parquet is None:
+            self._parquet = pq.ParquetWriter(self._raw, self._schema, compression="zstd")
+        self._parquet.write_table(table)
+
+    def __exit__(self, kind, error, trace) -> None:
+        """Put the file in its place, or remove what was written of it."""
+        failure = None
+        try:
+            if error is None:
+                if self._parquet is not None:
+                    self._parquet.close()
+                elif self._form == "parquet":
+                    pa, pq = _pyarrow(self.path)
+                    pq.write_table(pa.table({}), self._raw)
+                if str(self.path) == "-":
+                    self._raw.flush()
+            while self._stack:
+                self._stack.pop().close()
+            if error is None and self._temporary is not None:
+                if self._final.exists():
+                    shutil.copymode(self._final, self._temporary)
+                os.replace(self._temporary, self._final)
+                self._temporary = None
+        except OSError as trouble:
+            failure = self._failure(trouble)
+        finally:
+            for file in reversed(self._stack):
+                _close_quietly(file)
+            self._stack.clear()
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
+        if failure is not None and error is None:
+            raise failure from None
+
+    def _failure(self, error: OSError) -> Exception:
+        """Return what to raise for `error`: a broken pipe is the reader's wish, the rest gets its mend."""
+        if isinstance(error, BrokenPipeError):
+            return error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            kept = " Nothing was left behind." if self._temporary else ""
+            return WriteError(f"No space left to write {self.path} (after {self.rows} rows).{kept} Free some, or write elsewhere.")
+        if isinstance(error, PermissionError):
+            return WriteError(f"No permission to write {self.path}. Name a file in a folder of your own.")
+        return WriteError(f"Cannot write {self.path}: {error.strerror or error}.")
+
+
+def _close_quietly(file) -> None:
+    try:
+        file.close()
+    except OSError:
+        pass
+
+
+def _pyarrow(path):
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise WriteError(f"Writing {path} needs pyarrow: pip install 'pqnlp[parquet]', or write .csv or .jsonl.") from None
+    return pyarrow, pyarrow.parquet
+
+
+def _settled(pa, name: str, kind):
+    """Return `kind` with every unknown part made definite, so that later batches fit."""
+    if pa.types.is_null(kind):
+        if name == "entities":
+            fields = [("field", pa.string()), ("start", pa.int64()), ("end", pa.int64())]
+            fields += [(field, pa.string()) for field in ("text", "type", "id", "url", "from", "to")]
+            return pa.list_(pa.struct(fields))
+        return pa.int64() if name in _NUMBER_FIELDS else pa.string()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        if pa.types.is_null(kind.value_type):
+            return pa.list_(_settled(pa, name, kind.value_type).value_type) if name == "entities" else pa.list_(pa.string())
+        return pa.list_(_settled(pa, name, kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(f.name, _settled(pa, f.name, f.type)) for f in kind])
+    if pa.types.is_large_string(kind):
+        return pa.string()
+    return kind
+
+
+def _encodable(value):
+    """Return `value` with strings that UTF-8 can hold: half characters come out of broken JSON."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _encodable(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(part) for part in value]
+    return value
+
+
+def _plain(value):
+    """Return `value` as JSON can hold it."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):  # numpy
+        return _plain(value.tolist())
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _json_lines(frame: "pd.DataFrame") -> bytes:
+    columns = [[_plain(value) for value in frame.iloc[:, at].tolist()] for at in range(frame.shape[1])]
+    names = list(map(str, frame.columns))
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    lines = [encode(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    return "".join(line + "\n" for line in lines).encode("utf-8", "replace")
+
+
+def _nested(value) -> bool:
+    return isinstance(value, (list, tuple, dict, set)) or (hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0)
+
+
+def _delimited(frame: "pd.DataFrame", separator: str, *, header: bool) -> bytes:
+    frame = frame.copy(deep=False)
+    for at, name in enumerate(frame.columns):
+        column = frame.iloc[:, at]
+        if column.dtype == object and any(map(_nested, column)):
+            frame[name] = [json.dumps(_plain(v), ensure_ascii=False) if _nested(v) else v for v in column]
+    text = io.StringIO()
+    frame.to_csv(text, sep=separator, index=False, header=header, lineterminator="\n")
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def first_rows(path: str | Path, count: int = 5) -> "pd.DataFrame":
+    """Read the first rows of a table that `TableWriter` wrote.
+
+    Parameters
+    ----------
+    path : path
+        A file with one of the suffixes of `FORMS`.
+    count : int, default 5
+        How many rows at most.
+
+    Returns
+    -------
+    DataFrame
+        No rows where `path` is not a regular file.
+    """
+    import pandas as pd
+
+    if str(path) == "-" or not stat.S_ISREG(os.stat(path).st_mode):
+        return pd.DataFrame()
+    form, _ = output_form(path)
+    if form == "parquet":
+        _, pq = _pyarrow(path)
+        with pq.ParquetFile(path) as reader:
+            for batch in reader.iter_batches(batch_size=count):
+                return batch.to_pandas()
+        return pd.DataFrame()
+    if form == "jsonl":
+        opener = gzip.open if str(path).endswith(".gz") else open
+        with opener(path, "rt", encoding="utf-8") as lines:
+            return pd.DataFrame([json.loads(line) for line, _ in zip(lines, range(count), strict=False)])
+    return pd.read_csv(path, sep="\t" if form == "tsv" else ",", nrows=count, dtype=str, keep_default_na=False)
