@@ -16,6 +16,7 @@ All but Parquet may be compressed (``.gz``, ``.zst`` where pandas can). A folder
 
 from __future__ import annotations
 
+import csv
 import glob
 import gzip
 import io
@@ -31,7 +32,7 @@ from pqnlp.errors import ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUFFIXES", "raw_tables"]
+__all__ = ["SUFFIXES", "count_rows", "raw_tables"]
 
 CHUNK_ROWS = 5000
 
@@ -77,6 +78,47 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
             yield _pairs_table(items), "the list"
     else:
         raise ReadError(f"Cannot read {type(source).__name__}: pass a path, a DataFrame or a list of (question, answer) pairs.")
+
+
+def count_rows(sources: Iterable[str], *, encoding: str = "utf-8") -> int | None:
+    """Count rows without reading them whole, so that a progress bar can tell the time left.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Files, folders or globs.
+    encoding : str
+        Encoding of text files.
+
+    Returns
+    -------
+    int or None
+        None where counting would cost as much as reading, or where a file cannot be read.
+    """
+    total = 0
+    try:
+        for source in sources:
+            path = Path(source)
+            if source == "-" or not path.exists():
+                return None
+            members = [p for p in path.iterdir() if p.is_file() and _form(p)[0] in READERS] if path.is_dir() else [path]
+            for file in members:
+                form, packed = _form(file)
+                if form == ".parquet":
+                    import pyarrow.parquet as pq
+
+                    total += pq.read_metadata(file).num_rows
+                elif form in (".jsonl", ".ndjson") and not packed:
+                    with file.open("rb") as lines:
+                        total += sum(not line.isspace() for line in lines)
+                elif form in (".csv", ".tsv") and not packed:
+                    with file.open(encoding=encoding, newline="") as lines:
+                        total += max(0, sum(1 for _ in csv.reader(lines)) - 1)
+                else:
+                    return None
+    except Exception:  # noqa: BLE001 - the reader itself will say what is wrong, with the mend
+        return None
+    return total
 
 
 def _pairs_table(items: list) -> "pd.DataFrame":
