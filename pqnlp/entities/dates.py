@@ -18,11 +18,12 @@ _MONTHS = "January February March April May June July August September October N
 _MONTH_NUMBER = {name: i + 1 for i, name in enumerate(_MONTHS)}
 _MONTH_NUMBER |= {name[:3]: i + 1 for i, name in enumerate(_MONTHS)}
 _MONTH_NUMBER["Sept"] = 9
+_MONTH_NUMBER |= {name.upper(): number for name, number in _MONTH_NUMBER.items()}
 _NUMBERS = {w: i + 1 for i, w in enumerate("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split())}
 _NUMBERS |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "couple of": 2, "a": 1, "an": 1}
 _DAY = timedelta(days=1)
 
-MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Sept|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?![a-z])\.?)"
+MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Sept|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?![a-z])\.?|(?:JANUARY|FEBRUARY|MARCH|APRIL|MAY|JUNE|JULY|AUGUST|SEPTEMBER|OCTOBER|NOVEMBER|DECEMBER|SEPT|JAN|FEB|MAR|APR|JUN|JUL|AUG|SEP|OCT|NOV|DEC)(?![A-Za-z]))"
 YEAR = r"(?:19|20)\d\d"
 DAY = r"(?:0?[1-9]|[12]\d|3[01])(?: ?(?:st|nd|rd|th))?(?!\d)"
 WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
@@ -46,7 +47,7 @@ _ATOM = re.compile(
     |(?P<slash>(?P<sd>\d\d?)[/.](?P<smo>\d\d?)[/.](?P<sly>(?:19|20)?\d\d)(?![\d/]))
     |(?P<iso>(?P<iy>{YEAR})-(?P<im>\d\d)-(?P<id>\d\d)(?!\d))
     |(?P<session>(?P<ses>{YEAR}[-–/]\d\d)[ ](?:[Ss]ession|[Pp]arliament))
-    |(?P<fy>(?:(?P<fp>{KIND}[ ][Yy]ears?|FYs?|AY|[Yy]ears?)[ ]?(?:of[ ]|ending[ ]|beginning[ ])?)?(?P<f1>{YEAR})[ ]?[-/–—][ ]?(?P<f2>(?:{YEAR})|\d\d)(?![\d]|[-/]\d)(?:[ ](?P<fs>{KIND})[ ][Yy]ears?)?)
+    |(?P<fy>(?:(?P<fp>{KIND}[ ][Yy]ears?|FYs?|AY|[Yy]ears?)[ ]?(?:of[ ]|ending[ ]|beginning[ ])?)?(?P<f1>{YEAR})[ ]?[-/–—][ ]?(?P<f2>(?:{YEAR})|\d\d)(?![\d]|[-/]\d)(?:[ ](?P<fs>{KIND})[ ][Yy]ear(?!s))?)
     |(?P<sfy>(?:{KIND}[ ][Yy]ears?|FYs?|AY)[ ]?(?P<s1>\d\d)[ ]?[-/–][ ]?(?P<s2>\d\d)(?!\d))
     |(?P<fyone>(?:FYE?)[ ]?(?P<fo>(?:20)?\d\d)(?![\d/]))
     |(?P<qtr>(?:(?:[Qq]uarter|Q)[ ]?(?P<q1>[1-4])|(?P<q2>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]inal|[Ll]ast)[ ][Qq]uarter)(?:[ ](?:of[ ])?(?:the[ ])?(?:(?P<qk>{KIND})[ ][Yy]ear[ ])?(?P<qy>{YEAR})(?:[-/–](?P<qy2>\d\d(?:\d\d)?))?(?:[ ]{KIND}[ ][Yy]ear)?)?(?!\w))
@@ -57,11 +58,11 @@ _ATOM = re.compile(
     |(?P<ago>(?P<an>{NUMBER}|a|an)[ ](?P<au>years?|months?|weeks?|days?|decades?)[ ]ago)
     |(?P<parl>(?P<pw>[Tt]his|[Cc]urrent|[Pp]resent|[Ll]ast|[Pp]revious|[Nn]ext|{YEAR})[ ](?P<pk>Parliament(?:ary[ ][Ss]ession)?|parliament(?![a-z])|[Pp]arliamentary[ ]session|[Ss]ession)(?![\w]))
     |(?P<relmany>(?P<rw>[Ll]ast|[Pp]ast|[Pp]revious|[Nn]ext|[Cc]oming|[Pp]receding|[Ff]ollowing|[Ff]irst|[Rr]ecent|[Ll]atest|[Ff]orthcoming|[Mm]ost[ ]recent|[Pp]rior)[ ](?:(?:full|complete)[ ])?(?P<rn>{NUMBER})?[ ]?(?P<ru>{UNIT})s(?!\w))
-    |(?P<relone>(?P<ow>[Tt]his|[Ll]ast|[Nn]ext|[Cc]urrent|[Pp]revious|[Cc]oming|[Pp]ast|[Ff]ollowing|[Ss]ame|[Ff]orthcoming|[Uu]pcoming|[Pp]resent|[Ll]atest|[Pp]receding|[Mm]ost[ ]recent)[ ](?P<ou>{UNIT}|{SEASON}(?![ ](?:Budget|Statement))|{WEEKDAY}|{MONTH}|evening|morning|afternoon|weekend|Christmas|Easter|summer[ ]recess)(?![\w-]))
+    |(?P<relone>(?P<ow>[Tt]his|[Ll]ast|[Nn]ext|[Cc]urrent|[Pp]revious|[Cc]oming|[Pp]ast|[Ff]ollowing|[Ss]ame|[Ff]orthcoming|[Uu]pcoming|[Pp]resent|[Ll]atest|[Pp]receding|[Mm]ost[ ]recent)[ ](?P<ou>{UNIT}|{SEASON}(?![ ](?:Budget|Statement))|{WEEKDAY}|{MONTH}|evening|morning|afternoon|weekend|Christmas|Easter|summer[ ]recess)(?![\w-]|[ ]recess))
     |(?P<year>(?:(?P<ycal>(?:{KIND}[ ])?[Yy]ears?)[ ])?(?P<y>{YEAR})(?![\d%]|[,.]\d|[-/:][\d]|s\b)(?:[ ](?P<yk>{KIND})[ ][Yy]ear)?)
     |(?P<month>(?P<m>{MONTH})(?![\w’'-]|[ ]\d))
+    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Yy]esterday|[Tt]omorrow|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
     |(?P<season>{SEASON}(?![\w-]))
-    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|autumn|conference)[ ]recess|Christmas|Easter|[Tt]oday|[Yy]esterday|[Tt]omorrow|[Tt]urn[ ]of[ ]the[ ]year)(?![\w-])
     )""",
     re.VERBOSE,
 )
@@ -194,7 +195,7 @@ def _read_monthyear(m, text, today):
 def _read_monthyr(m, text, today):
     if m["sm"] in ("May", "March") and text[m.start() - 1 : m.start()] not in ("", "\n", " ", "|", "("):
         return None
-    if text[m.end("sm")] == " " and not text[max(0, m.start() - 3) : m.start()].endswith(("\n", "| ", "in ", "to ")):
+    if text[m.end("sm")] == " " and not text[max(0, m.start() - 3) : m.start()].endswith(("\n", "| ", "in ", "to ", "- ", "– ")):
         return None
     return _Date(*m.span(), "month", *cal.month(2000 + int(m["sy"]), _MONTH_NUMBER[m["sm"].rstrip(".")]), None, m)
 
@@ -233,16 +234,17 @@ def _kind_year(kind: str | None, y: int):
 def _read_fy(m, text, today):
     y1, f2 = int(m["f1"]), m["f2"]
     y2 = int(f2) if len(f2) == 4 else y1 // 100 * 100 + int(f2)
-    start = m.start()
+    start, end = m.start(), m.end()
     kind = m["fs"] or m["fp"]
     if m["fp"] and m["fp"].lower() in ("year", "years"):
         kind = None
-        start = m.start()
+    if m["fp"] and m["fp"].lower().endswith("s"):  # "the financial years 2022-23 and 2023-24" is a heading of both
+        start = m.start("f1")
     if y2 == y1 + 1:
         after = text[m.end() : m.end() + 18]
         if kind is None and re.match(r" (?:academic|school)", after):
             kind = "academic"
-        return _Date(start, m.end(), "fy", *_kind_year(kind, y1), None, m)
+        return _Date(start, end, "fy", *_kind_year(kind, y1), None, m)
     if y2 <= y1 or y2 - y1 > 120:
         return None if len(f2) == 2 else _Date(start, m.end(), "fy", None, None, None, m)
     return _Date(start, m.end(), "range", cal.year(y1)[0], cal.year(y2)[1], None, m)
@@ -391,6 +393,9 @@ def _read_relone(m, text, today):
     span = m.span()
     word, what = m["ow"].lower(), m["ou"]
     lower = what.lower()
+    if word in ("forthcoming", "upcoming", "following", "latest", "present", "preceding", "same") and what.rstrip(".") in _MONTH_NUMBER:
+        mon = _MONTH_NUMBER[what.rstrip(".")]
+        return _Date(m.start("ou"), m.end("ou"), "monthname", *_place(mon, None, m, text, today), (mon, 0), m)
     if what in ("May", "March", "Mar") and word in ("this", "the") and not text[span[1] : span[1] + 1] in (",", ".", ")", ""):
         # "this may": a capital decides, "This May not" is rare
         if text[span[1] : span[1] + 4] in (" be ", " not"):
@@ -494,7 +499,9 @@ def _read_month(m, text, today):
     name = m["m"].rstrip(".")
     before = text[max(0, m.start() - 12) : m.start()]
     if name in ("May", "March", "Mar", "Jan", "Sep", "Dec", "Oct", "Apr", "Jun", "Jul"):
-        if _MONTH_CONTEXT.search(before) is None or _VERB_AFTER.match(text, m.end()):
+        if _MONTH_CONTEXT.search(before) is None:
+            return None
+        if _VERB_AFTER.match(text, m.end()) and not before.endswith((" in ", " by ", "ince ", "ntil ", " of ", "uring ")):
             return None
         if name in ("May", "March") and before.endswith("\n"):
             return None
@@ -543,6 +550,9 @@ _READERS = {
     "relmany": _read_relmany, "relone": _read_relone, "year": _read_year, "month": _read_month, "season": _read_season, "named": _read_named,
 }  # fmt: skip
 
+_PLURAL_KIND_BEFORE = re.compile(rf"(?:{KIND} years|FYs|years) $")
+_PLURAL_KIND_AFTER = re.compile(rf" {KIND} years\b")
+_THIS_YEAR = re.compile(r" (?:of )?(?:this|last|next) (?:year|month)\b")
 _RANGE = re.compile(r"(?: to | ?[-–—] ?| until | through to | through | up to | to the | up until | to end | and up to )(?:the )?(?:end of |early |late |mid-)?$")
 _AND = re.compile(r"(?: and )(?:the )?(?:end of |early |late )?$")
 _BETWEEN = re.compile(r"\b[Bb]etween (?:the )?(?:financial years |academic years |years |start of |end of |beginning of )?$")
@@ -551,12 +561,17 @@ _MODIFIER = re.compile(
 )
 _SINCE = re.compile(r"\b[Ss]ince (?:the )?(?:(?:start|beginning|end) of (?:the )?)?(?:early |late |mid-?)?$")
 _EACH = re.compile(
-    r"\b(?:(?:[Ii]n )?[Ee]ach of (?:the )?(?:(?:years|months|financial years|academic years|calendar years) )?(?:from |since |in |between )?|(?:[Ii]n )?(?:[Ee]ach|[Ee]very) (?:of the )?(?:{KIND} )?(?:year|month|quarter|week)s?,? (?:from |since |in |between |during |of |over )?(?:the )?)$".replace("{KIND}", KIND)
+    r"\b(?:(?:[Ii]n )?[Ee]ach of (?:the )?(?:(?:years|(?:requested )?months|financial years|academic years|calendar years) )?(?:from |since |in |between |across )?|(?:[Ee]ach|[Ee]very) (?:of the )?(?:{KIND} )?(?:year|month|quarter|week)s?,? (?:from |since |in |between |during |of |over )?(?:the )?)$".replace("{KIND}", KIND)
 )
-_ENDING = re.compile(r"(?:\b(?:(?:financial )?year|(?:\w+ )?months?|quarter|(?:\w+ )?weeks?|week) (?:ending|ended|to|up to|beginning|commencing)(?: in| on)? (?:the )?)$")
+_ENDING = re.compile(r"(?:\b(?:w/c |[Ww]eek commencing )|\b(?:(?:financial )?year|(?:\w+ )?months?|quarter|(?:\w+ )?weeks?|week) (?:ending|ended|to|up to|beginning|commencing)(?: in| on)? (?:the )?)$")
 _EVENT = re.compile(
-    r"(?:the |its |their |his |her |my |our |this |that |it |he |she |they )?(?:(?:last |previous |most recent )?(?:UK )?[Gg]eneral [Ee]lection|(?:\d{4} )?(?:Autumn |Spring )?(?:Budget|Statement|Spending Review|Comprehensive Spending Review|election|General Election)|(?:UK[’']s )?(?:departure from|exit from|leaving) the (?:EU|European Union)|Brexit|[Rr]eferendum|(?:(?:COVID|Covid)-19 )?pandemic(?: began)?|(?:introduction|launch|inception|establishment|creation|start|beginning|publication|implementation|commencement|announcement|formation|onset|outbreak|opening|invasion|foundation|founding|appointment|election|adoption|completion|closure|privatisation|last election|independence|coronation|end|coming into force|entry into force|passage|expiry)(?: of (?:the |its |this |their )?(?:[\w’'-]+ ){0,3}?[\w’'-]+(?= (?:and|in|on|to|by|for|has|have|was|were|with|which|that)\b|[,.;:)]|$))?)"
+    r"(?!then\b|it\b|they\b|we\b|there\b|many\b|most\b|all\b|some\b|no\b|I\b|you\b|these\b|those\b|such\b|not\b|as\b|if\b|when\b)"
+    r"[\w’'&/-]+(?: \([A-Z]{2,8}\))?(?: [\w’'&/-]+(?: \([A-Z]{2,8}\))?){0,8}?"
+    r"(?= (?:and|but|have|has|had|is|are|will|would|can|could|may|which|that|who|to|for|on|in|at|by|with|as|from|under|into|(?:(?:were|was)(?! (?:\w+ly )?(?:\w+ed|made|set|put|begun|given|brought|taken|sent)\b)))\b| \(|[,.;:)?|\n]|$)"
 )
+_EVENT_DATE = re.compile(r" (?:in|on|of) (?:the )?$")
+_NAMED_EVENT = re.compile(r" (?:(?:Autumn |Spring |Comprehensive )?(?:Spending Review|Budget|Statement|General Election|general election|election|Election|referendum|Referendum))(?!\w)")
+_LAW = re.compile(r"\b(?:Act|Bill|Regulations|Order)\b")
 
 
 def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
@@ -571,14 +586,25 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
             if follows is not None and follows.kind != "since" and follows.start - d.end <= 24 and _SINCE.search(text, d.start, follows.start):
                 continue  # the date takes "since" as its prefix
             event = _EVENT.match(text, d.end)
-            if event is not None and event.end() > d.end:
+            if event is not None and _LAW.search(event.group()) is None:
+                end = event.end()
+                while text[end - 1] == " ":
+                    end -= 1
                 first = None
                 if today and "lection" in event.group() and "eneral" in event.group():
                     first = cal.election_before(today)
-                out.append(_Date(d.start, event.end(), "rel", first, today if first else None))
-                while i < count and atoms[i].start < event.end():
+                while i < count and atoms[i].start < end:
                     i += 1
+                if i < count and _EVENT_DATE.fullmatch(text, end, atoms[i].start) and atoms[i].kind in ("day", "daypart", "month", "monthname", "year", "fy"):
+                    end, first = atoms[i].end, atoms[i].first
+                    i += 1
+                out.append(_Date(d.start, end, "rel", first, today if first else None))
             continue
+        if d.kind in ("monthname", "daypart", "season") and i < count and atoms[i].kind == "rel" and text[d.end : atoms[i].start] in (" ", " of "):
+            words = text[atoms[i].start : atoms[i].end].lower().split()
+            if len(words) == 2 and words[1] == "year":  # "July this year"
+                d = _in_year(d, atoms[i])
+                i += 1
         while i < count and atoms[i].kind != "since":
             nxt = atoms[i]
             gap = text[d.end : nxt.start]
@@ -586,6 +612,10 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
                 break
             is_range = _RANGE.fullmatch(gap) is not None
             if not is_range:
+                if gap in (" and ", " & ", "/") and d.kind == "monthname" and nxt.kind == "month":
+                    d = _join(d, nxt, text, gap)
+                    i += 1
+                    continue
                 if _AND.fullmatch(gap) is None or _BETWEEN.search(text, max(0, d.start - 40), d.start) is None:
                     break
             if d.kind in ("rel", "parl") and not is_range:
@@ -601,6 +631,17 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
             continue
         merged.append(_prefix(d, text, today))
     return [d for d in merged if d is not None]
+
+
+def _in_year(d: _Date, year: _Date) -> _Date:
+    if year.first is not None and d.first is not None:
+        shift = year.first.year - d.first.year
+        d.first, d.last = (cal.add_months(x, 12 * shift) for x in (d.first, d.last))
+        if d.kind == "monthname":
+            d.first, d.last = cal.month(d.first.year, d.first.month)
+    d.end = year.end
+    d.kind = "month" if d.kind == "monthname" else "day" if d.kind == "daypart" else d.kind
+    return d
 
 
 def _join(left: _Date, right: _Date, text: str, gap: str) -> _Date:
@@ -638,8 +679,22 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
         if found is not None:
             d.start = window + found.start()
             d.last = today
+            event = _NAMED_EVENT.match(text, d.end)
+            if event is not None:
+                d.end = event.end()
             window = max(0, d.start - 40)
             before = text[window : d.start]
+    if d.kind == "range":
+        found = _PLURAL_KIND_BEFORE.search(before)
+        if found is not None and d.start == start:
+            d.start = window + found.start()
+            window = max(0, d.start - 40)
+            before = text[window : d.start]
+        found = _PLURAL_KIND_AFTER.match(text, d.end)
+        if found is not None:
+            d.end = found.end()
+    if text.startswith(" to date", d.end) and d.kind in ("year", "fy", "month"):
+        d.end += 8
     found = _EACH.search(before)
     if found is not None and d.kind != "monthname":
         d.start = window + found.start()

@@ -31,13 +31,15 @@ _HEAD = re.compile(
 _YEAR = re.compile(
     r"(?P<ext>(?: \((?:Northern Ireland|Scotland|Wales|England|England and Wales|Isle of Man|No\.? ?\d+|[A-Z]{2,6})\))*)(?:,? (?:of )?(?P<y>1[6-9]\d\d|20\d\d)| \((?P<yb>1[89]\d\d|20\d\d)\))(?![\d/-])"
 )
+# "Health and Social Care Act 2008 (Regulated Activities) Regulations 2014", "Traffic Signs Regulations and General Directions"
+_GOES_ON = re.compile(r"(?: and General Directions|(?: \d{4})?(?: \([A-Z][^()\n]{2,90}\))+ (?P<head>Regulations|Order|Rules)(?= \d{4}))")
 _BRACKET_PROVISION = re.compile(r" \((?:[Ss]ections?|[Ss]chedules?|[Pp]arts?|[Aa]rticles?|[Rr]egulations?|s\.?) ?\d+\w{0,3}(?:\(\w+\))*\)")
 _DEFINITION = re.compile(r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)")
 
 _NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
 _PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
 _PROVISION = re.compile(
-    rf"(?P<all>(?<![\w])(?:{_PROVISION_WORD} ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:{_PROVISION_WORD} ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within|from) |, | )(?:the |The |that |this |draft )*(?:draft )?)$"
+    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within|from) |, | )(?:the |The |that |this )*(?:draft |UK’s |UK's |US |UK )*)$"
 )
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
 
@@ -61,10 +63,10 @@ _TREATY_TAIL = re.compile(
     r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? (?:(?:[A-Z][\w’'-]*|and|of|the|for|in|on|or|to|from|with|by|against|all|its|de|other|at|Against)(?:,(?= (?:[A-Z]|and)))? )*[A-Z][\w’'-]*"
 )
 _CITED_EU = re.compile(
-    r"(?:(?:EU|EC|UK|Council|Commission|Delegated|Implementing|Framework|retained|Assimilated|assimilated|European) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
+    r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
 _SHORT = re.compile(
-    r"(?P<det>\b(?:[Tt]he|[Tt]his|[Tt]hat|[Ss]aid|[Nn]ew|[Bb]oth|[Pp]roposed|[Ss]ame|[Oo]f|[Uu]nder) )(?:(?P<y>1[89]\d\d|20\d\d) )?(?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure|bill|treaty|Agreement)\b(?! (?:of|on|for|against|to [A-Z]|paper|number|payer|for)\b|-|’? ?No)"
+    r"(?P<det>\b(?:[Tt]he|[Tt]his|[Tt]hat|[Ss]aid|[Nn]ew|[Bb]oth|[Pp]roposed|[Ss]ame|[Oo]f|[Uu]nder) )(?:(?P<y>1[89]\d\d|20\d\d) )?(?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure|bill|treaty|regulations|Agreement)\b(?! (?:of|on|for|against|to [A-Z]|paper|number|payer|for)\b|-|’? ?No)"
 )
 _YEARED = re.compile(r"(?<![\w/])(?P<y>1[89]\d\d|20\d\d) (?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure)\b")
 
@@ -305,17 +307,22 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
             continue
         if text[max(0, m.start() - 1) : m.start()] != " ":
             continue
-        combined = re.compile(r" and General Directions").match(text, end)
+        combined = _GOES_ON.match(text, end)
         if combined:
             end = combined.end()
+            head = combined["head"] or head
         y = _YEAR.match(text, end)
         year = (y["y"] or y["yb"]) if y else ""
         if head in ("treaty", "Law"):
             continue
         start = _title_start(text, m.start(), titles)
-        if start is None:
+        if start is None or text.startswith((" Orders", " Order "), end):
             continue
+        while (country := _COUNTRY.match(text, start, m.start())) is not None and _key(text[start:end]) not in titles.known:
+            start = country.end()
         title = text[start:end]
+        if m.start() - start < 1:
+            continue
         before_words = title.rsplit(" ", 1)[0].split()
         if all(w in _GENERIC_BEFORE or w in ("and", "of", "or") for w in before_words):
             continue
@@ -335,7 +342,7 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
         if tail is not None:
             title += text[end : tail.end("ext")] if tail["ext"] else ""
             title_end = tail.end()
-        elif head in _TREATY:
+        elif head in _TREATY and (head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the"), end)):
             more = _TREATY_TAIL.match(text, end)
             if more is not None:
                 title_end = more.end()
@@ -345,6 +352,9 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
         if bracket is not None:
             provision = text[title_end : bracket.end()]
             title_end = bracket.end()
+        if not year and (leading := re.search(r"(?<![\w/-])(1[89]\d\d|20\d\d) $", text[max(0, start - 6) : start])) is not None and head in ("Act", "Convention", "Treaty", "Regulations", "Order", "Agreement"):
+            year = leading.group(1)
+            start -= 5
         whole, title_end, more_provision = _with_provision(text, start, title_end, taken)
         plain = re.sub(r" \([A-Z]{2,6}\)", "", title)
         identity = titles.get(plain, year)
@@ -353,6 +363,7 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
     return out
 
 
+_COUNTRY = re.compile(r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])")
 _AGREEMENT = re.compile(r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Protection|Services|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free")
 
 
@@ -419,7 +430,7 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
     background = _cited(question, titles) if question and question != text and _MAY_CITE.search(question) else []
     _borrow_years(cited, background, titles)
     defined = _definitions(text, cited) | {k: v for k, v in (_definitions(question, background).items() if background else ())}
-    short = _short_forms(text, cited, background, defined)
+    short = _short_forms(text, cited, background, defined, titles)
     out = []
     for c in [*cited, *short]:
         identity = c.identity
@@ -462,7 +473,7 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
     return defined
 
 
-def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited]) -> list[_Cited]:
+def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited], titles: _Titles) -> list[_Cited]:
     spans = sorted((c.start, c.end) for c in cited)
 
     def free(start: int, end: int) -> bool:
@@ -484,12 +495,18 @@ def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defin
 
     for name, target in defined.items():
         for m in re.finditer(rf"(?<![\w]){re.escape(name)}(?![\w])", text):
-            add(m.start(), m.end(), target, target.word)
+            year = _YEAR.match(text, m.end())
+            add(m.start(), year.end() if year and name.isupper() else m.end(), target, target.word)
     everything = [*cited, *background]
     if "Act" in text or "Bill" in text or "Regulations" in text or "Order" in text or "reaty" in text or "Convention" in text or "Directive" in text or "bill" in text or "Agreement" in text:
         for m in _YEARED.finditer(text):
-            if not text[m.end() : m.end() + 2].startswith((" (", "’s")) or True:
-                add(m.start(), m.end(), _only(everything, m["w"], m["y"], m.start()), m["w"])
+            if m.start():
+                start = _title_start(text, m.start() - 1, titles) if text[m.start() - 1 : m.start()] == " " else None
+                if start is not None and len(text[start : m.start()].split()) > 1:
+                    title = f"{text[start:m.start()]}{m['w']}"
+                    add(start, m.end(), _Cited(start, m.end(), title, m["y"], titles.get(title, m["y"]), "", m["w"]), m["w"])
+                else:
+                    add(m.start(), m.end(), _only(everything, m["w"], m["y"], m.start()), m["w"])
         for m in _SHORT.finditer(text):
             word = m["w"]
             if m["y"]:
@@ -500,7 +517,7 @@ def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defin
                 continue
             if det in ("of", "under", "both"):
                 continue
-            if word in ("bill", "treaty"):
+            if word in ("bill", "treaty", "regulations"):
                 if not any(o.word.lower() == word for o in everything):
                     continue
             if word in ("Order", "Measure", "Directive", "Agreement") and not any(o.word == word for o in everything):
