@@ -10,9 +10,12 @@ Sources of the rules: the cut of the list call was measured on pages of the offi
 from __future__ import annotations
 
 import re
+from datetime import date
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pqnlp.errors import ReadError
 from pqnlp.text import clean_text, looks_like_html
@@ -273,13 +276,21 @@ def _find_columns(columns: Sequence) -> dict[str, int]:
 
 
 def _missing(value) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+    if value is None or isinstance(value, str):
+        return value is None
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def _text(value) -> str:
+    """Return a cell as one line that can be shown and written: no control characters, no half characters."""
     if _missing(value):
         return ""
-    return value.strip() if isinstance(value, str) else str(value).strip()
+    text = value if isinstance(value, str) else str(value)
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return clean_text(text, markup=False).replace("\n", " ")
 
 
 def _identifier(value) -> str | None:
@@ -292,8 +303,8 @@ def _truth(value) -> bool:
     if _missing(value):
         return False
     if isinstance(value, str):
-        return value.strip().lower() in ("true", "1", "yes", "y", "t")
-    return bool(value)
+        return value.strip().lower() in ("true", "1", "1.0", "yes", "y", "t")
+    return bool(value) if np.ndim(value) == 0 else False
 
 
 def _house(value) -> str | None:
@@ -306,12 +317,15 @@ def _house(value) -> str | None:
 
 
 def _date(value) -> str | None:
-    """Return an ISO date for the forms that files hold, else the text as it is."""
+    """Return an ISO date for the forms that files hold; None for what is no date."""
     text = _text(value)
-    if not text or text == "NaT":
-        return None
     if re.match(r"\d{4}-\d\d-\d\d", text):
-        return text[:10]
+        try:
+            return date.fromisoformat(text[:10]).isoformat()
+        except ValueError:
+            return None
+    if not re.search(r"\d{4}", text) or len(text) > 60:
+        return None  # without a year the parser below would put in today's
     day_first = re.fullmatch(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?: .*)?", text)
     if day_first and 1 <= int(day_first[2]) <= 12 and 1 <= int(day_first[1]) <= 31:
         return f"{day_first[3]}-{int(day_first[2]):02d}-{int(day_first[1]):02d}"
@@ -319,7 +333,7 @@ def _date(value) -> str | None:
 
     try:
         return parser.parse(text, dayfirst=True).date().isoformat()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return None
 
 
@@ -331,12 +345,12 @@ def _clean_pair(raw_question, raw_answer) -> tuple[str, str, str]:
         q, a = (value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in (q, a))
     q, a = str(q), str(a)
     if len(q) > MAX_CHARACTERS or len(a) > MAX_CHARACTERS:
-        return q[:MAX_CHARACTERS], a[:MAX_CHARACTERS], "too_long"
+        return *(clean_text(text[:MAX_CHARACTERS], markup=False) for text in (q, a)), "too_long"
     answer_is_html = looks_like_html(a)
     try:
         question, answer = clean_text(q), clean_text(a, markup=answer_is_html)
     except ValueError:
-        return q, a, "unreadable"
+        return clean_text(q, markup=False), clean_text(a, markup=False), "unreadable"
     if not answer:
         return question, answer, "unanswered"
     if not question:

@@ -19,10 +19,12 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import html
 import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +69,8 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
         yield from _path_tables(str(source), encoding)
     elif hasattr(source, "to_pandas"):  # Polars, PyArrow
         yield source.to_pandas(), "the table"
+    elif isinstance(source, (bytes, bytearray)):
+        raise ReadError("Got bytes: write them to a file and pass its path, or pass a list of (question, answer) pairs.")
     elif isinstance(source, dict):
         raise ReadError("Got a dictionary: pass a list of pairs, a DataFrame or a path (pandas.DataFrame(data) makes one).")
     elif isinstance(source, Iterable):
@@ -101,8 +105,7 @@ def count_rows(sources: Iterable[str], *, encoding: str = "utf-8") -> int | None
             path = Path(source)
             if source == "-" or not path.exists():
                 return None
-            members = [p for p in path.iterdir() if p.is_file() and _form(p)[0] in READERS] if path.is_dir() else [path]
-            for file in members:
+            for file in _members(path) if path.is_dir() else [path]:
                 form, packed = _form(file)
                 if form == ".parquet":
                     import pyarrow.parquet as pq
@@ -125,7 +128,7 @@ def _pairs_table(items: list) -> "pd.DataFrame":
     import pandas as pd
 
     if all(isinstance(item, dict) for item in items):
-        return pd.DataFrame(items)
+        return pd.DataFrame(list(map(_flat, items)), dtype=object)
     rows = []
     for number, item in enumerate(items, 1):
         if not isinstance(item, (tuple, list)) or len(item) != 2:
@@ -138,24 +141,38 @@ def _path_tables(path: str, encoding: str) -> Chunks:
     if path == "-":
         yield from _sniffed(sys.stdin.buffer.read(), "standard input", encoding)
         return
-    if any(c in path for c in "*?[") and not Path(path).exists():
+    file = Path(path)
+    try:
+        there, folder = file.exists(), file.is_dir()
+    except (OSError, ValueError):  # a text is too long to be a name, or has a NUL
+        there = folder = False
+    if not there and ("\n" in path or len(path) > 255):
+        raise ReadError(f"There is no file {path[:60]!r}... To read a text itself, pass a list: [(question, answer)].")
+    if any(c in path for c in "*?[") and not there:
         matches = sorted(glob.glob(path, recursive=True))
         if not matches:
             raise ReadError(f"No file matches {path}.")
         for match in matches:
             yield from _path_tables(match, encoding)
         return
-    file = Path(path)
-    if file.is_dir():
-        members = sorted(p for p in file.iterdir() if p.is_file() and _form(p)[0] in READERS)
+    if folder:
+        members = _members(file)
         if not members:
             raise ReadError(f"The folder {path} holds no file to read: expected {', '.join(SUFFIXES)}.")
         for member in members:
             yield from _file_tables(member, encoding)
         return
-    if not file.exists():
+    if not there:
         raise ReadError(f"There is no file {path}. Check the name and the folder.")
     yield from _file_tables(file, encoding)
+
+
+def _members(folder: Path) -> list[Path]:
+    """Return the files of `folder` that can be read by their suffix, hidden ones apart, in order of name."""
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_file() and _form(p)[0] in READERS and p.name[:1] != ".")
+    except OSError as error:
+        raise ReadError(f"Cannot list the folder {folder}: {error.strerror or error}. Change its permissions.") from None
 
 
 def _form(file: Path) -> tuple[str, str]:
@@ -194,12 +211,14 @@ def _unpacked(data: bytes, packed: str, file: Path) -> bytes:
             return handles.handle.read()
     except ImportError:
         raise ReadError(f"{file} needs the package zstandard: pip install zstandard, or unpack the file first.") from None
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ReadError(f"{file} is not a whole {packed} file ({error}). Copy or download it again.") from None
 
 
 def _sniffed(data: bytes, name: str, encoding: str) -> Chunks:
     """Guess the form from the first characters: standard input and odd suffixes."""
+    if _is_wide(encoding):
+        data, encoding = _decoded(data, name, encoding).encode("utf-8", "replace"), "utf-8"
     head = data[:2000].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[:4] == b"PAR1":
         yield from _parquet(io.BytesIO(data), name)
@@ -208,7 +227,7 @@ def _sniffed(data: bytes, name: str, encoding: str) -> Chunks:
     elif head[:1] == b"{":
         try:
             whole = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield from _jsonl(data, name, encoding)
         else:
             yield from _json_objects(whole, name)
@@ -220,9 +239,17 @@ def _sniffed(data: bytes, name: str, encoding: str) -> Chunks:
         yield from _csv(data, name, encoding)
 
 
+def _is_wide(encoding: str) -> bool:
+    return encoding.lower().replace("-", "").replace("_", "").startswith(("utf16", "utf32"))
+
+
 def _decoded(data: bytes, name: str, encoding: str) -> str:
-    if b"\0" in data[:4096] and not encoding.lower().replace("-", "").startswith(("utf16", "utf32")):
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if b"\0" in data[:4096] and not _is_wide(encoding):
+        even, odd = data[0:2000:2].count(0), data[1:2000:2].count(0)
+        one_of_two = max(even, odd) > 0.35 * len(data[:2000]) and min(even, odd) < 0.05 * len(data[:2000])
+        if data[:4] == b"PK\x03\x04":
+            raise ReadError(f"{name} is a spreadsheet or a zip archive: export the sheet as CSV, or unpack it first.")
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff") or one_of_two:
             raise ReadError(f"{name} is UTF-16 text: pass encoding='utf-16' (on the command line --encoding utf-16).")
         at = data.index(b"\0")
         raise ReadError(
@@ -272,12 +299,19 @@ def _csv(data: bytes, name: str, encoding: str) -> Chunks:
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS, on_bad_lines="error"
         ) as reader:
             for chunk in reader:
+                if not isinstance(chunk.index, pd.RangeIndex):  # pandas takes surplus cells for row names
+                    raise ReadError(
+                        f"{name} has more cells a row than the header has names ({', '.join(map(str, chunk.columns[:12]))}). "
+                        "Name every column, and put texts with commas in double quotes."
+                    )
                 yield chunk, name
     except pd.errors.ParserError as error:
-        reason = str(error).replace("Error tokenizing data. C error: ", "").rstrip(". ")
+        reason = str(error).replace("Error tokenizing data. C error: ", "").strip().rstrip(". ")
         raise ReadError(
             f"{name} is not a well-formed CSV file: {reason}. Put texts with commas, quotes or line breaks in double quotes."
         ) from None
+    except ReadError:
+        raise
     except (pd.errors.EmptyDataError, ValueError) as error:
         raise ReadError(f"{name} cannot be read as CSV ({error}). Expected a header line and a row per pair.") from None
 
@@ -304,10 +338,10 @@ def _jsonl(data: bytes, name: str, encoding: str) -> Chunks:
             raise ReadError(f"{name}, line {number}: expected an object with a question and an answer, got {line.strip():.60}.")
         rows.append(_flat(row))
         if len(rows) == CHUNK_ROWS:
-            yield pd.DataFrame(rows), name
+            yield pd.DataFrame(rows, dtype=object), name
             rows = []
     if rows:
-        yield pd.DataFrame(rows), name
+        yield pd.DataFrame(rows, dtype=object), name
 
 
 def _json(data: bytes, name: str, encoding: str) -> Chunks:
@@ -329,7 +363,7 @@ def _json_objects(whole: Any, name: str) -> Chunks:
 
     rows = [_flat(item) for item in _items(whole, name)]
     if rows:
-        yield pd.DataFrame(rows), name
+        yield pd.DataFrame(rows, dtype=object), name
 
 
 def _items(whole: Any, name: str) -> Iterator[dict]:
@@ -360,7 +394,12 @@ def _flat(item: dict) -> dict:
     """Unwrap ``{"value": {...}, "links": [...]}``; keep plain fields only."""
     value = item.get("value")
     row = value if isinstance(value, dict) else item
-    return {key: field for key, field in row.items() if not isinstance(field, (list, dict))}
+    # JSON can spell half a character ("\\ud800"), which no column name may hold.
+    return {
+        key if not isinstance(key, str) or key.isascii() else key.encode("utf-8", "replace").decode(): field
+        for key, field in row.items()
+        if not isinstance(field, (list, dict))
+    }
 
 
 def _xml(data: bytes, name: str, encoding: str) -> Chunks:
@@ -401,13 +440,14 @@ def _xml(data: bytes, name: str, encoding: str) -> Chunks:
     rows += waiting
     if not rows:
         raise ReadError(f"{name} has no <ques> element. Expected TheyWorkForYou's written-answers XML.")
-    yield pd.DataFrame(rows), name
+    yield pd.DataFrame(rows, dtype=object), name
 
 
 def _ques(node, department, heading, house, day) -> dict:
     identity = node.get("id") or ""
     where = re.search(r"/(?:lords)?wrans/(\d{4}-\d\d-\d\d)\.([\w]+)", identity)
-    paragraphs = ["".join(p.itertext()).strip() for p in node.iter("p")] or ["".join(node.itertext()).strip()]
+    # Older files declare names such as &pound; in their head; they are left unresolved, and HTML knows them.
+    paragraphs = [html.unescape("".join(p.itertext())).strip() for p in list(node.iter("p")) or [node]]
     number = next((p.get("qnum") for p in node.iter("p") if p.get("qnum")), None)
     return {
         "id": identity or None,
@@ -449,7 +489,7 @@ def _plain(data: bytes, name: str, encoding: str) -> Chunks:
             f"{name}, line 1: expected 'Question to the Home Office:' or a question that begins 'To ask'. "
             "Put the question first, an empty line, then the answer."
         )
-    yield pd.DataFrame(rows), name
+    yield pd.DataFrame(rows, dtype=object), name
 
 
 def _plain_pair(department: str | None, body: str, name: str) -> dict:
@@ -471,7 +511,7 @@ def _plain_pair(department: str | None, body: str, name: str) -> dict:
         paragraphs = [p for p in re.split(r"\n[ \t]*\n", body.strip()) if p.strip()]
         if len(paragraphs) == 1:
             paragraphs = body.strip().split("\n", 1)
-        question, answer = paragraphs[0], "\n".join(paragraphs[1:])
+        question, answer = (paragraphs or [""])[0], "\n".join(paragraphs[1:])
     return {
         "uin": detail.group(1) if detail else None,
         "department": department.strip() if department else None,
