@@ -97,9 +97,13 @@ Output = Annotated[
 ]
 ModelDir = Annotated[
     Optional[str],
-    typer.Option("--model", "-m", metavar="DIR", help="Model folder; without it, the one that ships.", show_default=False),
+    typer.Option(
+        "--model", "-m", metavar="DIR", help="Model folder; without it, the one that ships.", show_default=False
+    ),
 ]
-Encoding = Annotated[str, typer.Option("--encoding", metavar="E", help="Encoding of text files, such as cp1252 or utf-16.")]
+Encoding = Annotated[
+    str, typer.Option("--encoding", metavar="E", help="Encoding of text files, such as cp1252 or utf-16.")
+]
 Progress = Annotated[
     Optional[bool],
     typer.Option("--progress/--no-progress", help="Show progress; by default only on a terminal.", show_default=False),
@@ -125,7 +129,9 @@ def score(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", metavar="N", help="Processes; -1 for one a core.", callback=_not_zero)
     ] = 1,
-    entities: Annotated[bool, typer.Option("--entities/--no-entities", help="Tag entities too; without them it is faster.")] = True,
+    entities: Annotated[
+        bool, typer.Option("--entities/--no-entities", help="Tag entities too; without them it is faster.")
+    ] = True,
     encoding: Encoding = "utf-8",
     unsure_below: UnsureBelow = None,
     progress: Progress = None,
@@ -162,14 +168,27 @@ def score(
 @app.command()
 def explain(
     file: Annotated[
-        Optional[str], typer.Argument(metavar="[FILE|-]", help="A file of any form that 'score' reads.", show_default=False)
+        Optional[str],
+        typer.Argument(metavar="[FILE|-]", help="A file of any form that 'score' reads.", show_default=False),
     ] = None,
-    question: Annotated[Optional[str], typer.Option("--question", "-q", metavar="Q", help="The question's text.")] = None,
-    answer: Annotated[Optional[str], typer.Option("--answer", "-a", metavar="A", help="The answer's text or HTML.")] = None,
-    department: Annotated[Optional[str], typer.Option(metavar="NAME", help="The answering body, for 'her Department'.")] = None,
-    answered: Annotated[Optional[str], typer.Option(metavar="DATE", help="Day of the answer, for 'last month'.")] = None,
-    row: Annotated[Optional[int], typer.Option("--row", metavar="N", min=1, help="Which pair of the file, from 1.")] = None,
-    identity: Annotated[Optional[str], typer.Option("--id", metavar="ID", help="Which pair of the file, by its id.")] = None,
+    question: Annotated[
+        Optional[str], typer.Option("--question", "-q", metavar="Q", help="The question's text.")
+    ] = None,
+    answer: Annotated[
+        Optional[str], typer.Option("--answer", "-a", metavar="A", help="The answer's text or HTML.")
+    ] = None,
+    department: Annotated[
+        Optional[str], typer.Option(metavar="NAME", help="The answering body, for 'her Department'.")
+    ] = None,
+    answered: Annotated[
+        Optional[str], typer.Option(metavar="DATE", help="Day of the answer, for 'last month'.")
+    ] = None,
+    row: Annotated[
+        Optional[int], typer.Option("--row", metavar="N", min=1, help="Which pair of the file, from 1.")
+    ] = None,
+    identity: Annotated[
+        Optional[str], typer.Option("--id", metavar="ID", help="Which pair of the file, by its id.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: ModelDir = None,
     encoding: Encoding = "utf-8",
@@ -237,7 +256,9 @@ def entities(
             advance(pairs)
     if not quiet:
         console = _console(err=output == "-")
-        rows = [(kind, f"{count:,}", f"{count / pairs:.2f}") for kind, count in sorted(counts.items(), key=lambda c: -c[1])]
+        rows = [
+            (kind, f"{count:,}", f"{count / pairs:.2f}") for kind, count in sorted(counts.items(), key=lambda c: -c[1])
+        ]
         _print_table(console, f"{writer.rows:,} mentions in {pairs:,} pairs", ["type", "mentions", "a pair"], rows)
         if output != "-":
             console.print(f"Written: {output}", highlight=False, markup=False)
@@ -246,15 +267,23 @@ def entities(
 @app.command()
 def fetch(
     ids: Annotated[
-        Path, typer.Option("--ids", metavar="FILE", help="Table with a column 'id', or a .txt of one id a line.", show_default=False)
+        Path,
+        typer.Option(
+            "--ids", metavar="FILE", help="Table with a column 'id', or a .txt of one id a line.", show_default=False
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Table to write (.parquet, .csv, .jsonl).", show_default=False)
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Table to write (.parquet, .csv, .jsonl).", show_default=False
+        ),
     ],
     source: Annotated[
         Optional[str], typer.Option("--from", metavar="FILE", help="Take the texts from this file, not from the API.")
     ] = None,
-    rate: Annotated[float, typer.Option("--rate", metavar="R", min=0.01, max=20.0, help="The most requests a second.")] = 3.0,
+    rate: Annotated[
+        float, typer.Option("--rate", metavar="R", min=0.01, max=20.0, help="The most requests a second.")
+    ] = 3.0,
     api: Annotated[Optional[str], typer.Option("--api", metavar="URL", help="Address of a mirror of the API.")] = None,
     encoding: Encoding = "utf-8",
     progress: Progress = None,
@@ -265,9 +294,8 @@ def fetch(
 
     [bold]Example[/bold]: pqnlp fetch --ids data/labels.csv --output answers.parquet
     """
-    from pqnlp.fetch import API
+    from pqnlp.fetch import API, read_ids
     from pqnlp.fetch import fetch as fetch_texts
-    from pqnlp.fetch import read_ids
 
     wanted = read_ids(ids, encoding=encoding)
     with _bar("id", progress, lambda: len(wanted)) as advance:
@@ -309,7 +337,9 @@ def _one_pair(source: Any, row: int | None, identity: str | None, encoding: str)
         if len(rows):
             pair = {key: None if value != value else value for key, value in batch.loc[rows[0]].items()}
             if pair["problem"]:
-                raise ReadError(f"The pair {pair['id']} cannot be scored: {PROBLEMS[pair['problem']]} ({pair['problem']}).")
+                raise ReadError(
+                    f"The pair {pair['id']} cannot be scored: {PROBLEMS[pair['problem']]} ({pair['problem']})."
+                )
             return pair
         seen += len(batch)
     sought = f"id {identity!r}" if identity is not None else f"row {row}"
@@ -347,7 +377,9 @@ def _console(*, err: bool = False) -> "Console":
     return Console(stderr=err, highlight=False, soft_wrap=False)
 
 
-def _print_table(console: "Console", title: str, header: list[str], rows: list[tuple], *, stretch: int | None = None) -> None:
+def _print_table(
+    console: "Console", title: str, header: list[str], rows: list[tuple], *, stretch: int | None = None
+) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -370,12 +402,17 @@ def _print_summary(summary: dict, output: str) -> None:
         (label, f"{count:,}", f"{count / scored:.1%}" if scored else "")
         for label, count in sorted(summary["labels"].items(), key=lambda item: -item[1])
     ]
-    _print_table(console, f"{rows:,} pairs, {scored:,} scored in {seconds:.1f} s{pace}", ["label", "pairs", "share"], labels)
+    _print_table(
+        console, f"{rows:,} pairs, {scored:,} scored in {seconds:.1f} s{pace}", ["label", "pairs", "share"], labels
+    )
     problems = {name: count for name, count in summary["problems"].items() if name and count}
     if problems:
         from pqnlp.corpus import PROBLEMS
 
-        told = [(name, f"{count:,}", PROBLEMS.get(name, "")) for name, count in sorted(problems.items(), key=lambda p: -p[1])]
+        told = [
+            (name, f"{count:,}", PROBLEMS.get(name, ""))
+            for name, count in sorted(problems.items(), key=lambda p: -p[1])
+        ]
         _print_table(console, "Problems", ["problem", "pairs", "what it means"], told)
     if output == "-":
         return

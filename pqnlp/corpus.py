@@ -10,8 +10,8 @@ Sources of the rules: the cut of the list call was measured on pages of the offi
 from __future__ import annotations
 
 import re
-from datetime import date
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -166,14 +166,18 @@ def fetch(
     else:
         for number, value in enumerate(ids, 1):
             if not value.isdecimal():
-                raise FetchError(f"Id {number}, {value!r}, is not a number: the API knows questions by its own ids, such as 1728150.")
+                raise FetchError(
+                    f"Id {number}, {value!r}, is not a number: the API knows questions by its own ids, such as 1728150."
+                )
         found = _read_part(part)
         resumed = sum(value in found for value in ids)
         _from_api(ids, found, part, api, rate, retries, timeout, progress)
     rows = [found[value] for value in ids if found.get(value)]
     missing = [value for value in ids if not found.get(value)]
     if not rows:
-        raise FetchError(f"None of the {len(ids)} ids was found (first: {ids[0]}). Check that they are the API's ids, not UINs.")
+        raise FetchError(
+            f"None of the {len(ids)} ids was found (first: {ids[0]}). Check that they are the API's ids, not UINs."
+        )
     with writer:
         for start in range(0, len(rows), 5000):
             writer.write(_table(rows[start : start + 5000]))
@@ -225,7 +229,9 @@ def _from_file(ids: Iterable[str], source: Any, encoding: str) -> dict[str, dict
         for number, identity in enumerate(identities):
             if identity in wanted and identity not in found:
                 cells = table.iloc[number]
-                found[identity] = _row(identity, lambda f, c=cells, at=at: c.iloc[at[f]] if f in at else None, _LOCAL_FIELDS)
+                found[identity] = _row(
+                    identity, lambda f, c=cells, at=at: c.iloc[at[f]] if f in at else None, _LOCAL_FIELDS
+                )
     return found
 
 

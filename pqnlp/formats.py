@@ -70,9 +70,13 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
     elif hasattr(source, "to_pandas"):  # Polars, PyArrow
         yield source.to_pandas(), "the table"
     elif isinstance(source, (bytes, bytearray)):
-        raise ReadError("Got bytes: write them to a file and pass its path, or pass a list of (question, answer) pairs.")
+        raise ReadError(
+            "Got bytes: write them to a file and pass its path, or pass a list of (question, answer) pairs."
+        )
     elif isinstance(source, dict):
-        raise ReadError("Got a dictionary: pass a list of pairs, a DataFrame or a path (pandas.DataFrame(data) makes one).")
+        raise ReadError(
+            "Got a dictionary: pass a list of pairs, a DataFrame or a path (pandas.DataFrame(data) makes one)."
+        )
     elif isinstance(source, Iterable):
         items = list(source)
         if items and all(isinstance(item, (str, Path)) for item in items):
@@ -81,7 +85,9 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
         elif items:
             yield _pairs_table(items), "the list"
     else:
-        raise ReadError(f"Cannot read {type(source).__name__}: pass a path, a DataFrame or a list of (question, answer) pairs.")
+        raise ReadError(
+            f"Cannot read {type(source).__name__}: pass a path, a DataFrame or a list of (question, answer) pairs."
+        )
 
 
 def count_rows(sources: Iterable[str], *, encoding: str = "utf-8") -> int | None:
@@ -172,7 +178,9 @@ def _members(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.is_file() and _form(p)[0] in READERS and p.name[:1] != ".")
     except OSError as error:
-        raise ReadError(f"Cannot list the folder {folder}: {error.strerror or error}. Change its permissions.") from None
+        raise ReadError(
+            f"Cannot list the folder {folder}: {error.strerror or error}. Change its permissions."
+        ) from None
 
 
 def _form(file: Path) -> tuple[str, str]:
@@ -210,7 +218,9 @@ def _unpacked(data: bytes, packed: str, file: Path) -> bytes:
         with pd.io.common.get_handle(io.BytesIO(data), "rb", compression="zstd", is_text=False) as handles:
             return handles.handle.read()
     except ImportError:
-        raise ReadError(f"{file} needs the package zstandard: pip install zstandard, or unpack the file first.") from None
+        raise ReadError(
+            f"{file} needs the package zstandard: pip install zstandard, or unpack the file first."
+        ) from None
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ReadError(f"{file} is not a whole {packed} file ({error}). Copy or download it again.") from None
 
@@ -265,7 +275,9 @@ def _decoded(data: bytes, name: str, encoding: str) -> str:
             "encoding='cp1252' (on the command line --encoding cp1252) for files from older Windows programs."
         ) from None
     except LookupError:
-        raise ReadError(f"Unknown encoding {encoding!r}: use utf-8, cp1252, latin-1 or another name that Python knows.") from None
+        raise ReadError(
+            f"Unknown encoding {encoding!r}: use utf-8, cp1252, latin-1 or another name that Python knows."
+        ) from None
 
 
 def _parquet(file: Any, name: str | None = None) -> Chunks:
@@ -296,7 +308,12 @@ def _csv(data: bytes, name: str, encoding: str) -> Chunks:
     separator = max("\t;,", key=header.count)
     try:
         with pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS, on_bad_lines="error"
+            io.StringIO(text),
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            chunksize=CHUNK_ROWS,
+            on_bad_lines="error",
         ) as reader:
             for chunk in reader:
                 if not isinstance(chunk.index, pd.RangeIndex):  # pandas takes surplus cells for row names
@@ -335,7 +352,9 @@ def _jsonl(data: bytes, name: str, encoding: str) -> Chunks:
                 f"{name}, line {number}: not JSON ({reason}). Expected one whole object a line; a cut file ends like this."
             ) from None
         if not isinstance(row, dict):
-            raise ReadError(f"{name}, line {number}: expected an object with a question and an answer, got {line.strip():.60}.")
+            raise ReadError(
+                f"{name}, line {number}: expected an object with a question and an answer, got {line.strip():.60}."
+            )
         rows.append(_flat(row))
         if len(rows) == CHUNK_ROWS:
             yield pd.DataFrame(rows, dtype=object), name
@@ -381,7 +400,9 @@ def _items(whole: Any, name: str) -> Iterator[dict]:
     elif isinstance(whole, list):
         for number, item in enumerate(whole, 1):
             if not isinstance(item, dict):
-                raise ReadError(f"{name}, item {number}: expected an object with a question and an answer, got {item!r:.60}.")
+                raise ReadError(
+                    f"{name}, item {number}: expected an object with a question and an answer, got {item!r:.60}."
+                )
             if isinstance(item.get("results"), list):
                 yield from _items(item["results"], name)
             else:
@@ -463,7 +484,9 @@ def _ques(node, department, heading, house, day) -> dict:
 
 
 _HEADER_LINE = re.compile(r"\s*Question\s+(?:to|for)\s+(?:the\s+)?([^\n:]+?)[ \t]*(?::[ \t]*|\n)", re.IGNORECASE)
-_HEADER = re.compile(r"^[ \t]*Question[ \t]+(?:to|for)[ \t]+(?:the[ \t]+)?([^\n:]{2,120}?)[ \t]*(?::|$)[ \t]*", re.M | re.I)
+_HEADER = re.compile(
+    r"^[ \t]*Question[ \t]+(?:to|for)[ \t]+(?:the[ \t]+)?([^\n:]{2,120}?)[ \t]*(?::|$)[ \t]*", re.M | re.I
+)
 _DETAIL = re.compile(r"^UIN[ \t]+(\w+)(?:,?[ \t]*tabled on[ \t]+([^\n]+))?[ \t]*$", re.M | re.I)
 _ANSWER_MARK = re.compile(r"^[ \t]*(?:Answer(?:ed)?(?:[ \t]+(?:on|by)\b[^\n]*)?|A)[ \t]*:?[ \t]*$", re.M | re.I)
 _ANSWER_INLINE = re.compile(r"^[ \t]*(?:Answer|Reply|Response)[ \t]*:[ \t]*(?=\S)", re.M | re.I)

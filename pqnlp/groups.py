@@ -13,7 +13,9 @@ _WORD = re.compile(r"\w+")
 _SHINGLE = 5
 
 
-def near_duplicate_groups(texts: Sequence[str], *, threshold: float = 0.7, num_perm: int = 128, seed: int = 0) -> np.ndarray:
+def near_duplicate_groups(
+    texts: Sequence[str], *, threshold: float = 0.7, num_perm: int = 128, seed: int = 0
+) -> np.ndarray:
     """Number the groups of equal and nearly equal texts.
 
     Parameters

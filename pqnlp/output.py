@@ -59,7 +59,9 @@ def output_form(path: str | Path) -> tuple[str, bool]:
     form = FORMS.get(suffixes[-1]) if suffixes else None
     if form is None or (packed and form == "parquet"):
         known = ", ".join(FORMS)
-        raise WriteError(f"Cannot tell the form of {path}: end its name in one of {known} (all but .parquet also with .gz).")
+        raise WriteError(
+            f"Cannot tell the form of {path}: end its name in one of {known} (all but .parquet also with .gz)."
+        )
     return form, packed
 
 
@@ -136,7 +138,9 @@ class TableWriter:
         self._final = path.resolve()  # a link stays a link, its target is renewed
         folder = self._final.parent
         if not folder.is_dir():
-            raise WriteError(f"There is no folder {folder} to write {path.name} in. Make it first, or name another place.")
+            raise WriteError(
+                f"There is no folder {folder} to write {path.name} in. Make it first, or name another place."
+            )
         if not os.access(folder, os.W_OK | os.X_OK):
             raise WriteError(f"No permission to write in {folder}. Name a file in a folder of your own.")
 
@@ -181,7 +185,9 @@ class TableWriter:
         elif list(frame.columns) != self._columns:
             if set(frame.columns) != set(self._columns):
                 odd = ", ".join(map(str, set(frame.columns) ^ set(self._columns)))
-                raise WriteError(f"Row {self.rows + 1} of {self.path} does not fit the rows before it: columns differ in {odd}.")
+                raise WriteError(
+                    f"Row {self.rows + 1} of {self.path} does not fit the rows before it: columns differ in {odd}."
+                )
             frame = frame[self._columns]
         try:
             if self._form == "parquet":
@@ -251,7 +257,9 @@ class TableWriter:
             return error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             kept = " Nothing was left behind." if self._temporary else ""
-            return WriteError(f"No space left to write {self.path} (after {self.rows} rows).{kept} Free some, or write elsewhere.")
+            return WriteError(
+                f"No space left to write {self.path} (after {self.rows} rows).{kept} Free some, or write elsewhere."
+            )
         if isinstance(error, PermissionError):
             return WriteError(f"No permission to write {self.path}. Name a file in a folder of your own.")
         return WriteError(f"Cannot write {self.path}: {error.strerror or error}.")
@@ -269,7 +277,9 @@ def _pyarrow(path):
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise WriteError(f"Writing {path} needs pyarrow: pip install 'pqnlp[parquet]', or write .csv or .jsonl.") from None
+        raise WriteError(
+            f"Writing {path} needs pyarrow: pip install 'pqnlp[parquet]', or write .csv or .jsonl."
+        ) from None
     return pyarrow, pyarrow.parquet
 
 
@@ -283,7 +293,11 @@ def _settled(pa, name: str, kind):
         return pa.int64() if name in _NUMBER_FIELDS else pa.string()
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         if pa.types.is_null(kind.value_type):
-            return pa.list_(_settled(pa, name, kind.value_type).value_type) if name == "entities" else pa.list_(pa.string())
+            return (
+                pa.list_(_settled(pa, name, kind.value_type).value_type)
+                if name == "entities"
+                else pa.list_(pa.string())
+            )
         return pa.list_(_settled(pa, name, kind.value_type))
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(f.name, _settled(pa, f.name, f.type)) for f in kind])

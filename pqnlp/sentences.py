@@ -22,6 +22,8 @@ _ALWAYS = frozenset(
     c ca approx e.g i.e eg ie cf viz vs v incl excl est max min avg tel ext st
     jan feb mar apr jun jul aug sep sept oct nov dec""".split()
 )
+# Of the first group, those that are words or letters of their own unless a number follows.
+_NUMBERED = frozenset("no nos p pp s ss pt ch cl max min ref art mar may m".split())
 _MAYBE = frozenset("ltd co inc plc corp etc a.m p.m am pm u.s u.k e.u u.n al jr snr bn m approx ph.d b.a m.a".split())
 _OPENERS = frozenset(
     """The This These That Those They Their There It Its In On At As For From To By With We Our Of If He His She Her An A
@@ -113,7 +115,7 @@ def _ends(text: str, line_start: int, match: re.Match) -> bool:
     following = text[match.end() : match.end() + 20].lstrip("\"'“‘([")
     if lowered in _ALWAYS:
         # "... was the answer no. The ..." against "No. 10": a number word needs a number.
-        if lowered in ("no", "nos", "p", "pp", "s", "ss", "pt", "ch", "cl", "max", "min", "ref", "art", "mar", "may", "m"):
+        if lowered in _NUMBERED:
             return not following[:1].isdigit()
         return False
     if len(word) == 1 and word.isupper():  # an initial, but "vitamin D. The"

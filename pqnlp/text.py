@@ -16,7 +16,9 @@ _TAG = re.compile(
     r"|h[1-6]|html|head|body|blockquote|pre|hr|img|script|style|iframe|svg|section|article|o:p)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|pound|euro|[lr]squo|[lr]dquo|[nm]dash|hellip|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_ENTITY = re.compile(
+    r"&(?:amp|lt|gt|quot|apos|nbsp|pound|euro|[lr]squo|[lr]dquo|[nm]dash|hellip|#\d{1,6}|#x[0-9a-fA-F]{1,5});"
+)
 
 _BLOCK = frozenset(
     "p div section article blockquote pre ul ol table thead tbody tfoot caption h1 h2 h3 h4 h5 h6 hr body".split()
@@ -110,7 +112,9 @@ def html_to_text(source: str) -> str:
     # libxml2 stops at a fixed depth and would silently lose what follows.
     for entry in parser.error_log:
         if "depth" in entry.message.lower():
-            raise ValueError("the HTML is nested too deeply to be read whole: save the answer as plain text and try again")
+            raise ValueError(
+                "the HTML is nested too deeply to be read whole: save the answer as plain text and try again"
+            )
     return _regular(_lines(root))
 
 
