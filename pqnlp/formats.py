@@ -443,9 +443,9 @@ def _xml(data: bytes, name: str, encoding: str) -> Chunks:
     rows: list[dict] = []
     for node in root.iter("major-heading", "minor-heading", "ques", "reply"):
         if node.tag == "major-heading":
-            department = " ".join("".join(node.itertext()).split()) or None
+            department = _line(node)
         elif node.tag == "minor-heading":
-            heading = " ".join("".join(node.itertext()).split()) or None
+            heading = _line(node)
             rows += waiting  # questions that no reply followed
             waiting = []
         elif node.tag == "ques":
@@ -464,10 +464,14 @@ def _xml(data: bytes, name: str, encoding: str) -> Chunks:
     yield pd.DataFrame(rows, dtype=object), name
 
 
+def _line(node) -> str | None:
+    # Older files declare names such as &pound; in their head; they are left unresolved, and HTML knows them.
+    return " ".join(html.unescape("".join(node.itertext())).split()) or None
+
+
 def _ques(node, department, heading, house, day) -> dict:
     identity = node.get("id") or ""
     where = re.search(r"/(?:lords)?wrans/(\d{4}-\d\d-\d\d)\.([\w]+)", identity)
-    # Older files declare names such as &pound; in their head; they are left unresolved, and HTML knows them.
     paragraphs = [html.unescape("".join(p.itertext())).strip() for p in list(node.iter("p")) or [node]]
     number = next((p.get("qnum") for p in node.iter("p") if p.get("qnum")), None)
     return {

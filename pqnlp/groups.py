@@ -65,5 +65,5 @@ def near_duplicate_groups(
                 parent[find(i)] = find(other)
         lsh.insert(i, one)
         signatures[i] = one
-    _, numbered = np.unique([find(i) for i in range(len(normal))], return_inverse=True)
-    return numbered
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(find(i), len(numbers)) for i in range(len(normal))], dtype=int)

@@ -10,10 +10,10 @@ import re
 
 __all__ = ["clean_text", "html_to_text", "looks_like_html"]
 
-# Tags that the written-questions API and Hansard really use; "<5" or "<name>" in plain text is not HTML.
+# Tags that the written-questions API and Hansard really use; "<5", "<name>" or "a<b and c>d" in plain text is not HTML.
 _TAG = re.compile(
     r"</?(?:p|a|br|b|i|u|em|strong|sup|sub|ul|ol|li|div|span|font|table|thead|tbody|tfoot|tr|td|th|caption|col|colgroup"
-    r"|h[1-6]|html|head|body|blockquote|pre|hr|img|script|style|iframe|svg|section|article|o:p)(?:\s[^<>]*)?/?>",
+    r"|h[1-6]|html|head|body|blockquote|pre|hr|img|script|style|iframe|svg|section|article|o:p)(?:\s[^<>]*=[^<>]*|\s*)/?>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(
@@ -143,8 +143,9 @@ def _lines(root) -> str:
                 elif tag == "li":
                     out.append(" " if in_row else "\n• ")
                 elif tag in _BLOCK:
-                    # A paragraph inside a cell must not break the row.
-                    out.append(" " if in_row and tag != "table" else "\n")
+                    # A paragraph inside a cell must not break the row, nor part a list item from its bullet.
+                    if not _after_bullet(out):
+                        out.append(" " if in_row and tag != "table" else "\n")
                 elif tag == "a":
                     starts.append(len(out))
                 if node.text:
@@ -163,6 +164,10 @@ def _lines(root) -> str:
             if skipping is None and node.tail:
                 out.append(node.tail.replace("\n", " "))
     return "".join(out)
+
+
+def _after_bullet(out: list[str]) -> bool:
+    return next((piece for piece in reversed(out) if not piece.isspace()), "") == "\n• "
 
 
 def _close_link(node, out: list[str], start: int) -> None:
