@@ -1,74 +1,229 @@
-"""Organisations from a gazetteer, from the shape of their names, and by acronyms that the text defines."""
+"""Organisations from name lists, from a linear model over capital-word candidates, and by acronyms that the text defines."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
+from pqnlp.entities.departments import _names as department_names
 from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
+from pqnlp.entities.recogniser import OrganisationModel, candidates
 from pqnlp.registry import read_table
 
-__all__ = ["OrganisationTagger"]
+__all__ = ["OrganisationTagger", "gazetteer"]
 
 GOVUK = "https://www.gov.uk/government/organisations/"
 
+_DEFINED = re.compile(r",? \((?:the |or |“|‘|'|\"|known as )*([A-Z][\w&’'+-]{1,14})[”’'\"]?\)")
+_DEFINES = re.compile(r"\((?:the |“|‘|'|\")*[A-Z][\w&+-]{1,14}[”’'\"]?\)")
+_DEMONYM = (
+    "Afghan|Albanian|Algerian|American|Angolan|Argentine|Argentinian|Armenian|Australian|Austrian|Azerbaijani|Bahraini|Bangladeshi|Belarusian|Belgian|Bolivian|"
+    "Bosnian|Brazilian|Bulgarian|Burmese|Cambodian|Cameroonian|Canadian|Chilean|Chinese|Colombian|Congolese|Croatian|Cuban|Cypriot|Czech|Danish|Dutch|Ecuadorian|"
+    "Egyptian|Emirati|Eritrean|Estonian|Ethiopian|Finnish|French|Georgian|German|Ghanaian|Greek|Guatemalan|Haitian|Hungarian|Icelandic|Indian|Indonesian|Iranian|"
+    "Iraqi|Irish|Israeli|Italian|Jamaican|Japanese|Jordanian|Kazakh|Kenyan|Korean|Kuwaiti|Latvian|Lebanese|Libyan|Lithuanian|Malawian|Malaysian|Maldivian|Maltese|"
+    "Mauritian|Mexican|Moldovan|Mongolian|Moroccan|Nepalese|Nepali|Nigerian|Norwegian|Omani|Pakistani|Palestinian|Peruvian|Philippine|Polish|Portuguese|Qatari|"
+    "Romanian|Russian|Rwandan|Saudi|Saudi Arabian|Serbian|Singaporean|Slovak|Slovenian|Somali|South African|South Korean|South Sudanese|Spanish|Sri Lankan|Sudanese|"
+    "Swedish|Swiss|Syrian|Taiwanese|Tanzanian|Thai|Tunisian|Turkish|Ugandan|Ukrainian|US|U\\.S\\.|USA|United States|Venezuelan|Vietnamese|Yemeni|Zambian|Zimbabwean|"
+    "Hong Kong|Taiwan|Falkland Islands|St Helena|Gibraltar|Bermudian|Montserrat|Cayman Islands|Trump|Biden|Maduro|Assad"
+)
+_COMPANY = re.compile(r"(?<!\w)[A-Z][\w&’'-]+(?: (?!and\b|with\b|for\b|to\b|the\b|by\b|is\b|that\b|as\b|or\b|has\b|are\b|was\b)[\w&’'().-]+| and (?=[A-Z])){0,6} (?:[Ll]td|[Ll]imited|plc|PLC|LLP|Inc|GmbH)(?!\w)")
+_FIRST = re.compile(r"(?:The|In|By|For|With|And|However|While|From|To|At|On|Under|Contract|Suppliers?|Total) ")
+_STATE = re.compile(
+    rf"(?<!\w)(?:(?:{_DEMONYM}) (?:[Ii]nterim |[Tt]ransitional |[Ff]ederal )?(?:[Gg]overnment|[Aa]dministration|[Aa]rmed [Ff]orces|[Nn]avy|[Aa]ir [Ff]orce|[Pp]arliament|Embassy|[Mm]ilitary(?! \w))(?!\w)"
+    r"|Government of (?:the )?(?!the\b|United\b|the United\b|Wales|Scotland|National|UK|Great|Britain|Northern)[A-Z][\w.]+(?: (?:and |of )?[A-Z][\w]+)*)"
+)
+
+
+def _plain(name: str) -> str:
+    return name.replace("’", "'")
+
 
 @lru_cache(maxsize=1)
-def gazetteer() -> dict[str, str]:
-    """Return every spelling in the registries and its GOV.UK slug, ``""`` where it has none."""
-    names: dict[str, str] = {}
+def gazetteer() -> dict[str, tuple[str, bool]]:
+    """Return every spelling in the registries, its GOV.UK slug (``""`` if none) and whether it is an ordinary word too."""
+    names: dict[str, tuple[str, bool]] = {}
+    for row in read_table("organisations.csv"):
+        common = frozenset(row["common"].split("|"))
+        for name in (row["name"], *filter(None, row["also"].split("|"))):
+            names.setdefault(_plain(name), (row["id"], name in common))
     for row in read_table("organisations_govuk.csv"):
         for name in (row["name"], *filter(None, row["also"].split("|"))):
-            names.setdefault(name, row["id"])
+            known = names.get(_plain(name))
+            if known is None or not known[0]:
+                names[_plain(name)] = (row["id"], known[1] if known else False)
     return names
 
 
 @lru_cache(maxsize=1)
 def _automaton() -> Automaton:
-    return Automaton(gazetteer())
+    phrases: dict[str, str] = {}
+    for name in gazetteer():
+        phrases[name] = name
+        if "'" in name:
+            phrases[name.replace("'", "’")] = name
+    return Automaton(phrases)
 
 
-_DEFINED = re.compile(r" \((?:the )?[‘“'\"]?([A-Z][\w&’'-]{1,9}[A-Zs]?)[’”'\"]?\)")
+@lru_cache(maxsize=1)
+def _departments() -> frozenset[str]:
+    return frozenset(map(_plain, department_names()))
 
 
-def _acronym_of(short: str, name: str) -> bool:
-    letters = [w[0] for w in re.findall(r"[A-Za-z]+", name)]
-    wanted = short.upper().replace("&", "").rstrip("S") if short[-1:] == "s" else short.upper().replace("&", "")
-    it = iter("".join(letters).upper())
-    return all(c in it for c in wanted)
+@lru_cache(maxsize=65536)
+def _lists(name: str) -> tuple[str, ...]:
+    """Return the name lists that hold `name`, as the model's features."""
+    plain = _plain(name)
+    entry = gazetteer().get(plain)
+    if entry is not None:
+        return ("common",) if entry[1] else ("gazetteer",)
+    if plain in _departments():
+        return ("department",)
+    return ()
 
 
 @Language.factory(
     "pqnlp_organisations",
     assigns=["doc.ents", "token.ent_type", "token.ent_iob", "token.ent_kb_id"],
+    default_config={"recogniser": "linear", "threshold": 0.0},
     default_score_weights={"ents_f": 1.0},
 )
-def make_organisations(nlp: Language, name: str) -> "OrganisationTagger":
+def make_organisations(nlp: Language, name: str, recogniser: str, threshold: float) -> "OrganisationTagger":
     """Build the component; see :class:`OrganisationTagger`."""
-    return OrganisationTagger()
+    return OrganisationTagger(recogniser=recogniser, threshold=threshold)
 
 
 class OrganisationTagger(MentionTagger):
-    """spaCy component that marks and links ORG mentions."""
+    """spaCy component that marks ORG mentions and links those that GOV.UK lists.
 
-    def __init__(self):
+    Parameters
+    ----------
+    recogniser : {"linear", "gazetteer"}, default "linear"
+        ``"linear"`` scores every candidate by the shipped model; ``"gazetteer"`` marks listed names and defined
+        acronyms alone.
+    threshold : float, default 0.0
+        Log-odds above which the model marks a candidate; higher marks fewer, more surely.
+    model : OrganisationModel, optional
+        Weights other than the shipped ones.
+    """
+
+    def __init__(self, *, recogniser: str = "linear", threshold: float = 0.0, model: OrganisationModel | None = None):
+        if recogniser not in ("linear", "gazetteer"):
+            raise ValueError(f"Unknown recogniser {recogniser!r}: expected 'linear' or 'gazetteer'.")
         register_extensions()
+        self.recogniser = recogniser
+        self.threshold = threshold
+        self.model = model or (OrganisationModel.load() if recogniser == "linear" else None)
+        self._added: dict[str, str] = {}
+        self._extra: Automaton | None = None
+
+    def add_names(self, names: Mapping[str, str]) -> None:
+        """Add names to mark always, each with its identity (``""`` if none); kept when the pipeline is saved."""
+        self._added |= dict(names)
+        self._extra = Automaton({name: name for name in self._added})
+
+    def _state(self) -> dict:
+        return {"names": self._added}
+
+    def _set_state(self, state: dict) -> None:
+        if state.get("names"):
+            self.add_names(state["names"])
 
     def find(self, doc: Doc) -> list[Mention]:
         """Return the ORG mentions of `doc`."""
         text = doc_text(doc)
-        found = _automaton().find(text)
-        defined: dict[str, str] = {}
-        for _, end, slug in found:
-            m = _DEFINED.match(text, end)
-            if m is not None:
-                defined[m.group(1)] = slug
-        out = [Mention(s, e, "ORG", slug, GOVUK + slug if slug else "") for s, e, slug in found]
+        question = doc.user_data.get(("._.", "pqnlp_question", None, None), "")
+        inherited: dict[str, str] = {}
+        if question and question != text and _DEFINES.search(question):
+            _, inherited = self._find(question, {})
+        spans, _ = self._find(text, inherited, question)
+        return [Mention(s, e, "ORG", slug, GOVUK + slug if slug and "/" not in slug else "") for s, e, slug in spans]
+
+    def scored(self, text: str, elsewhere: str = "") -> list[tuple[float, int, int, str]]:
+        """Return (score, start, end, name) of every candidate in `text`."""
+        model = self.model
+        out = []
+        seen = set()
+        for group in candidates(text):
+            for start, end, name in group:
+                seen.add((start, end))
+                out.append((model.name_score(name, _lists(name)), start, end, name))
+        for start, end, name in _automaton().find(text):
+            if (start, end) not in seen:
+                out.append((model.name_score(name, _lists(name)), start, end, name))
+        # The words around a name cannot save one that is far below or sink one far above the line.
+        return [
+            (score + model.place_score(text, start, end, elsewhere) if score > -9.0 else score, start, end, name) for score, start, end, name in out
+        ]
+
+    def _find(self, text: str, inherited: dict[str, str], elsewhere: str = "") -> tuple[list[tuple[int, int, str]], dict[str, str]]:
+        known = gazetteer()
+        if self.recogniser == "gazetteer":
+            chosen = [(s, e, name) for s, e, name in _automaton().find(text) if not known[name][1]]
+            refused: list[tuple[int, int, str]] = []
+        else:
+            scored = self.scored(text, elsewhere)
+            chosen = _best([(score - self.threshold, s, e, name) for score, s, e, name in scored if score > self.threshold])
+            refused = [(s, e, name) for score, s, e, name in scored if score <= self.threshold]
+        spans = {(s, e): known.get(_plain(name), ("", False))[0] for s, e, name in chosen}
+        for m in _STATE.finditer(text):
+            spans.setdefault(m.span(), "")
+        if "imited" in text or "td" in text or "lc" in text or "LLP" in text or "PLC" in text:
+            for m in _COMPANY.finditer(text):
+                start = m.start()
+                while (first := _FIRST.match(text, start, m.end())) is not None:
+                    start = first.end()
+                if text.find(" ", start, m.end()) > 0:
+                    spans.setdefault((start, m.end()), "")
+        if self._extra is not None:
+            for s, e, name in self._extra.find(text):
+                spans[s, e] = self._added[name]
+        defined = dict(inherited)
+        if "(" in text:
+            for (_, end), slug in list(spans.items()):
+                m = _DEFINED.match(text, end)
+                if m is not None:
+                    defined[m.group(1)] = slug
         for short, slug in defined.items():
-            for m in re.finditer(rf"(?<!\w){re.escape(short)}(?!\w)", text):
-                out.append(Mention(*m.span(), "ORG", slug, GOVUK + slug if slug else ""))
-        return out
+            at = text.find(short)
+            while at >= 0:
+                end = at + len(short)
+                if not (at and text[at - 1].isalnum() or end < len(text) and text[end].isalnum()):
+                    spans[at, end] = spans.get((at, end)) or slug
+                at = text.find(short, end)
+        if "(" in text:
+            for s, e, name in refused:  # "Value Added Tax (VAT)": the short form is no organisation either
+                m = _DEFINED.match(text, e) if len(name) > 8 else None
+                if m is not None and m.group(1) not in defined and _stands_for(m.group(1), name):
+                    spans = {(a, b): v for (a, b), v in spans.items() if text[a:b] != m.group(1)}
+        return [(s, e, slug) for (s, e), slug in spans.items()], defined
+
+
+def _stands_for(short: str, name: str) -> bool:
+    initials = "".join(w[0] for w in re.findall(r"[A-Za-z]+", name) if w[0].isupper())
+    return short.upper().rstrip("S") == initials.upper().rstrip("S")
+
+
+def _best(scored: list[tuple[float, int, int, str]]) -> list[tuple[int, int, str]]:
+    """Choose the candidates that do not overlap and add up to the highest score."""
+    scored.sort(key=lambda c: c[2])
+    best: list[tuple[float, int]] = [(0.0, -1)]  # sum, index of the last one taken
+    picks: list[tuple[int, ...]] = [()]
+    ends: list[int] = []
+    from bisect import bisect_right
+
+    for i, (score, start, end, _) in enumerate(scored):
+        before = bisect_right(ends, start)
+        with_it = best[before][0] + score
+        if with_it > best[-1][0]:
+            best.append((with_it, i))
+            picks.append((*picks[before], i))
+        else:
+            best.append(best[-1])
+            picks.append(picks[-1])
+        ends.append(end)
+    return [scored[i][1:] for i in picks[-1]]

@@ -1,0 +1,260 @@
+"""Candidate names in raw text, and the linear model that tells organisations among them."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+__all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "place_features"]
+
+_WORD = r"(?:[A-Z][\w+]*(?:(?:[-/&.]|(?<=[a-z])[’'](?=[A-Z]))[A-Za-z0-9][\w]*)*&?|[0-9]{1,3}(?=[ )]))(?:[’']s\b|[’'](?= ))?"
+_LINK = r"(?: (?:of the|for the|and the|in the|of|for|and|the|in|on|to|&|with|at|de|against|by|\+|–) | (?=[A-Z0-9(])| \((?:[A-Z][\w&]{1,9})\) (?=[A-Z]))"
+_SEQUENCE = re.compile(rf"(?<![\w./@])(?:{_WORD})(?:{_LINK}(?:{_WORD}))*")
+_PART = re.compile(rf"({_WORD})|({_LINK})")
+
+# Capital words that begin sentences or name people, offices, places and papers; alone, or first, they are no organisation's name.
+_NEVER = frozenset(
+    """The This That These Those A An In On At By For From To Of With As If It Its We Our They Their There He She His Her I My You Your
+    What When Where Which Who Why How While Whilst Since Under Through Further However Although Though Also And Or But Not No Any All Each Every Both
+    Some Many Most More Other Such Additionally Alongside Following Given Due During Despite Before After Until Once Whether Subject Please Furthermore
+    Therefore Finally Similarly Overall Currently Consequently Yes Please Within Without Between Across Over Per Via Is Are Was Were Will Can Should Would
+    January February March April May June July August September October November December Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+    UK GOV Ministers Minister Member Members Hon Rt Mr Mrs Ms Dr Sir Lord Lady Baroness Dame Friend Government Officials Official Government's Secretary State
+    Answer Question Questions Table Annex Total Source Notes Note Year Yearly England Scotland Wales Britain Ireland London Northern Great United Kingdom
+    Building Funding Details Information Data Guidance Decisions Local Departmental""".split()
+)
+_LEADING = frozenset(
+    """The This That These Those A An In On At By For From To Of With As If It Its We Our They Their There He She His Her I My You Your What When Where Which
+    Who Why How While Whilst Since Under Through Further However Although Also And Or But Not No Any All Each Every Both Some Many Most More Other Such
+    Additionally Alongside Following Given Due During Despite Before After Until Once Whether Subject Furthermore Therefore Finally Similarly Overall
+    Currently Within Without Between Across Over Per Via Is Are Was Were Will Can Should Would Former Chief Chair Chairman President Director Speaking Both""".split()
+)
+_MAX_PARTS = 5
+
+
+class Candidate(NamedTuple):
+    """A stretch of text that may be an organisation's name."""
+
+    start: int
+    end: int
+    text: str
+
+
+def candidates(text: str) -> list[list[Candidate]]:
+    """Find the stretches of capital words in `text` that may be names.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of list of Candidate
+        One list for each unbroken sequence: the sequence cut at its link words ("Ofsted and the Care Quality
+        Commission" gives both bodies, the whole, and nothing else), a possessive left off at the end.
+    """
+    out = []
+    for m in _SEQUENCE.finditer(text):
+        sequence = m.group()
+        base = m.start()
+        if " " not in sequence:
+            word, end = _unpossessed(sequence)
+            if word in _NEVER or len(word) < 2 or not word[0].isalpha():
+                continue
+            out.append([Candidate(base, base + end, word)])
+            continue
+        found = list(_parts(sequence, base))
+        if found:
+            out.append(found)
+    return out
+
+
+def _unpossessed(word: str) -> tuple[str, int]:
+    if word[-2:] in ("’s", "'s"):
+        return word[:-2], len(word) - 2
+    if word[-1] in "’'":
+        return word[:-1], len(word) - 1
+    return word, len(word)
+
+
+@lru_cache(maxsize=65536)
+def _cut(sequence: str) -> tuple[tuple[int, int], ...]:
+    pieces: list[list[int]] = []  # [start, end without possessive, end]
+    at = 0
+    joined = False
+    while at < len(sequence):
+        m = _PART.match(sequence, at)
+        if m is None:
+            break
+        if m.group(1):
+            _, length = _unpossessed(m.group(1))
+            plain_end = at + length
+            word = m.group(1)
+            if joined and pieces:
+                pieces[-1][1:] = [plain_end, m.end()]
+            else:
+                pieces.append([at, plain_end, m.end()])
+            joined = False
+            if word in _LEADING and pieces[-1][0] == at:  # "The Care Quality Commission"
+                pieces.pop()
+                joined = False
+            elif plain_end != m.end():
+                joined = False
+            else:
+                joined = None  # decided by the link
+        else:
+            link = m.group(2)
+            joined = joined is None and link == " "
+        at = m.end()
+    spans = []
+    for i in range(len(pieces)):
+        for j in range(i, min(len(pieces), i + _MAX_PARTS)):
+            start, end = pieces[i][0], pieces[j][1]
+            spans.append((start, end))
+    return tuple(spans)
+
+
+def _parts(sequence: str, base: int):
+    for start, end in _cut(sequence):
+        word = sequence[start:end]
+        if word in _NEVER or len(word) < 2 or not word[0].isalpha():
+            continue
+        yield Candidate(base + start, base + end, word)
+
+
+def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
+    """Describe a name by itself.
+
+    Parameters
+    ----------
+    name : str
+    lists : tuple of str
+        The name lists that hold it (``"gazetteer"``, ``"common"``, ``"department"``).
+
+    Returns
+    -------
+    list of str
+        Features of the linear model, each with the value 1.
+    """
+    words = re.findall(r"[\w+&]+", name)
+    lower = [w.lower() for w in words]
+    features = [f"l={x}" for x in lists] or ["l=none"]
+    single = len(words) == 1
+    features.append(f"n={min(len(words), 7)}")
+    shape = "".join("A" if w.isupper() and len(w) > 1 else "X" if w[0].isupper() else "9" if w[0].isdigit() else "x" for w in words[:5])
+    features.append("s=" + shape)
+    if single:
+        features.append("1=" + lower[0])
+        word = words[0]
+        if word.isupper():
+            features.append(f"ac={min(len(word), 6)}")
+            features.append("ac0=" + word[0])
+        elif not word[1:].islower():
+            features.append("mixed")
+        features.append("suf=" + lower[0][-3:])
+        features.append("none1" if not lists else "list1")
+    else:
+        features += ["w=" + w for w in set(lower)]
+        features.append("first=" + lower[0])
+        features.append("last=" + lower[-1])
+        features.append("last2=" + " ".join(lower[-2:]))
+        features.append("suf=" + lower[-1][-3:])
+        features.append("first2=" + " ".join(lower[:2]))
+        if not lists:
+            features.append("last0=" + lower[-1])
+        if " and the " in name:
+            features.append("andthe")
+        for link in (" and ", " of ", " for ", " in ", " on ", " to ", " the ", " with ", "’s ", "'s ", " at "):
+            if link in name:
+                features.append("link=" + link)
+        if words[-1].isupper() and len(words[-1]) > 1:
+            features.append("endsAC")
+    return features
+
+
+_BEFORE = re.compile(r"([\w’'£.]+|[(“‘\"|•:;,/–-])? ?([\w’'£]+|[(“‘\"|•:;,/–-]) ?$")
+_AFTER = re.compile(r" ?([\w£]+|[^\w\s])? ?([\w£]+|[^\w\s])?")
+
+
+def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list[str]:
+    """Describe where a name stands: the two words before and after it, and what `text` or `elsewhere` calls in full."""
+    floor = max(0, start - 28)
+    before = text[floor:start]
+    newline = before.rfind("\n")
+    if newline >= 0:
+        before = before[newline + 1 :]
+    m = _BEFORE.search(before)
+    if m is None:
+        p1, p2, word_before = ("^" if not before else "?"), "^", ""
+    else:
+        word_before = m.group(2)
+        p1, p2 = word_before.lower(), (m.group(1) or "^").lower()
+    m = _AFTER.match(text, end, end + 28)
+    n1, n2 = (m.group(1) or "$").lower(), (m.group(2) or "$").lower()
+    if n1 in ("’", "'") and n2 == "s":
+        n1 = "’s"
+    features = ["p1=" + p1, "p2=" + p2 + "_" + p1, "n1=" + n1, "n2=" + n1 + "_" + n2, "p1n1=" + p1 + "_" + n1]
+    # A capital word that touches the name: the name is probably longer than the candidate.
+    following = text[end : end + 2]
+    if following[:1] == " " and following[1:].isupper():
+        features.append("goes on" + ("" if " " in text[start:end] else " 1"))
+    if start > 1 and text[start - 1] == " " and word_before[:1].isupper() and word_before not in _LEADING:
+        features.append("begins earlier")
+    if (head := text[start:end]) in _HEADS:
+        antecedent = _antecedent(head).search(text + " | " + elsewhere) is not None
+        features.append("head known" if antecedent else "head unknown")
+        features.append(f"{p1} {antecedent}")
+    return features
+
+
+_HEADS = frozenset(
+    """Commission Council Committee Authority Agency Board Trust Inquiry Tribunal Court Office Bank Panel Regulator Taskforce Company Commissioner Ombudsman
+    Unit Group Institute Association Foundation Service University Hospital College School Academy Society Federation Union Corporation Division Centre Fund
+    Partnership Forum Executive Assembly""".split()
+)
+
+
+@lru_cache(maxsize=64)
+def _antecedent(head: str) -> re.Pattern:
+    return re.compile(rf"[A-Z][\w’']+ (?:\([\w ]+\) )?{head}\b|\b{head} (?:of|for|on) (?:the )?[A-Z]")
+
+
+class OrganisationModel:
+    """Linear model over :func:`name_features` and :func:`place_features`.
+
+    Parameters
+    ----------
+    weights : dict of str to float
+        Weight of each feature, and ``""`` for the intercept.
+    """
+
+    def __init__(self, weights: dict[str, float]):
+        self.weights = weights
+        self._names: dict[tuple[str, tuple[str, ...]], float] = {}
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def load(cls) -> "OrganisationModel":
+        """Read the weights that the package ships (JSON)."""
+        source = resources.files("pqnlp.registries").joinpath("organisation_weights.json")
+        return cls(json.loads(source.read_text(encoding="utf-8"))["weights"])
+
+    def name_score(self, name: str, lists: tuple[str, ...]) -> float:
+        """Score `name` by itself; remembered, since few names make most mentions."""
+        key = (name, lists)
+        score = self._names.get(key)
+        if score is None:
+            if len(self._names) > 200_000:
+                self._names.clear()
+            get = self.weights.get
+            score = get("", 0.0) + sum(get(f, 0.0) for f in name_features(name, lists))
+            self._names[key] = score
+        return score
+
+    def place_score(self, text: str, start: int, end: int, elsewhere: str = "") -> float:
+        """Score the words around a name."""
+        get = self.weights.get
+        return sum([get(f, 0.0) for f in place_features(text, start, end, elsewhere)])
