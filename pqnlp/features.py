@@ -7,12 +7,14 @@ pay for a million small matrices. Tokens are counted once for each sentence; the
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from pqnlp.codebook import ASK_KINDS
@@ -20,7 +22,7 @@ from pqnlp.cues import CueMatcher
 from pqnlp.question import Question, parse_question
 from pqnlp.sentences import split_sentences
 
-__all__ = ["ParsedPair", "SentenceFeatures", "parse_pairs"]
+__all__ = ["ParsedPair", "SentenceFeatures", "fitted_quietly", "owners", "parse_pairs"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def normal(text: str) -> str:
 
 
 _MONEY = re.compile(r"£\d|\d ?(?:million|billion|bn)\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\b\d[\d,.]*\b|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|none|zero|nil)\b", re.I)
+_NUMBER = re.compile(
+    r"\b\d[\d,.]*\b|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|none|zero|nil)\b", re.I
+)
 _WHEN = re.compile(
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December|spring|summer|autumn|winter"
     r"|20\d\d(?:[-/]\d\d)?)\b"
@@ -89,7 +93,24 @@ _WHEN = re.compile(
 _LINK = re.compile(r"https?://|www\.")
 _NEGATIVE = re.compile(r"\b(?:no|not|none|nor|never|cannot|neither|nil|without|n't)\b", re.IGNORECASE)
 _OPENING = re.compile(r"[\"'“‘(•\s]*([A-Za-z]+)")
-_OPENERS = ("yes", "no", "the", "i", "we", "this", "there", "as", "my", "it", "in", "on", "officials", "information", "since", "however")
+_OPENERS = (
+    "yes",
+    "no",
+    "the",
+    "i",
+    "we",
+    "this",
+    "there",
+    "as",
+    "my",
+    "it",
+    "in",
+    "on",
+    "officials",
+    "information",
+    "since",
+    "however",
+)
 _FLAGS = (
     "number", "money", "when", "link", "negative", "table", "colon_end", "first", "second", "last", "only", "early", "late",
     "short", "medium", "long", "one_sentence", "few_sentences", "many_sentences", "limb",
@@ -133,19 +154,18 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
         -------
         SentenceFeatures
         """
-        self.counter_ = CountVectorizer(
-            lowercase=False,
-            token_pattern=TOKEN_PATTERN,
-            ngram_range=self.ngram_range,
-            min_df=self.min_df,
-            max_features=self.max_features,
-            dtype=np.float32,
-        )
+        self.counter_ = self._counter(min_df=min(self.min_df, len(pairs)), max_features=self.max_features)
         counts = self.counter_.fit_transform(_sentence_texts(pairs))
         self.tfidf_ = TfidfTransformer(sublinear_tf=True).fit(counts)
+        self.tfidf_.idf_ = self.tfidf_.idf_.astype(np.float32)  # as saved, so that a loaded model predicts the same
         self.vocabulary_size_ = counts.shape[1]
         self._prepare()
         return self
+
+    def _counter(self, **options) -> CountVectorizer:
+        return CountVectorizer(
+            lowercase=False, token_pattern=TOKEN_PATTERN, ngram_range=self.ngram_range, dtype=np.float32, **options
+        )
 
     def _prepare(self) -> None:
         terms = self.counter_.get_feature_names_out()
@@ -162,6 +182,24 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
         names += [f"before={name}" for name in cues.classes] + [f"after={name}" for name in cues.classes]
         names += [f"kind={kind}" for kind in kinds]
         self.names_ = names
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "counter_" in state:  # one string opens faster than forty thousand numbers
+            del state["overlap_weight_"], state["names_"]
+            state["counter_"] = "\n".join(self.counter_.get_feature_names_out())
+            state["tfidf_"] = self.tfidf_.idf_.astype(np.float32)
+        return state
+
+    def __setstate__(self, state):
+        terms, idf = state.get("counter_"), state.get("tfidf_")
+        super().__setstate__(state)
+        if isinstance(terms, str):
+            self.counter_ = self._counter(vocabulary={term: k for k, term in enumerate(terms.split("\n"))})
+            self.counter_._validate_vocabulary()
+            self.tfidf_ = TfidfTransformer(sublinear_tf=True)
+            self.tfidf_.idf_ = idf.astype(np.float32)
+            self._prepare()
 
     def transform(self, pairs: Sequence[ParsedPair]):
         """Return the sentence features.
@@ -217,7 +255,9 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
             return np.zeros((len(owner), 3 * len(_OVERLAP_BINS)), np.float32)
         asks = (self.counter_.transform(asked_texts) > 0).astype(np.float32) @ weight
         ask_owner = np.asarray(ask_owner)
-        group = sp.csr_matrix((np.ones(len(ask_owner), np.float32), (ask_owner, np.arange(len(ask_owner)))), (n, len(ask_owner)))
+        group = sp.csr_matrix(
+            (np.ones(len(ask_owner), np.float32), (ask_owner, np.arange(len(ask_owner)))), (n, len(ask_owner))
+        )
         whole = group @ asks
         whole = (whole > 0).astype(np.float32) @ weight
         asked_mass = np.asarray(whole.multiply(whole).sum(1)).ravel()[owner]
@@ -231,6 +271,47 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
         np.maximum.at(best, sentence_of, pairwise / np.maximum(ask_mass, 1e-6))
         ratios = [common / np.maximum(asked_mass, 1e-6), common / np.maximum(said_mass, 1e-6), best]
         return np.hstack([(r[:, None] > _OVERLAP_BINS[None, :]) for r in ratios]).astype(np.float32)
+
+    def alignment(self, pairs, counts, sentence_of, ask_of) -> np.ndarray:
+        """Return for each link the share of the ask's own words (weighted) that the sentence says.
+
+        Parameters
+        ----------
+        pairs : sequence of ParsedPair
+        counts : csr_matrix, shape (n_sentences, vocabulary_size_)
+        sentence_of, ask_of : ndarray of int, shape (n_links,)
+            Row of the sentence and number of the ask, counted through all pairs.
+
+        Returns
+        -------
+        ndarray, shape (n_links,)
+        """
+        texts = [normal(ask.text) for pair in pairs for ask in pair.question.asks]
+        if not texts:
+            return np.zeros(0)
+        weight = sp.diags(np.sqrt(self.overlap_weight_))
+        said = ((counts > 0).astype(np.float32) @ weight).tocsr()
+        asks = ((self.counter_.transform(texts) > 0).astype(np.float32) @ weight).tocsr()
+        common = np.asarray(said[sentence_of].multiply(asks[ask_of]).sum(1)).ravel()
+        mass = np.asarray(asks.multiply(asks).sum(1)).ravel()[ask_of]
+        return common / np.maximum(mass, 1e-6)
+
+
+def fitted_quietly(model, X, y, **fit_params):
+    """Fit a scikit-learn model and return it; stopping at ``max_iter`` is meant here and not warned of.
+
+    Parameters
+    ----------
+    model : estimator
+    X, y : as for its ``fit``
+
+    Returns
+    -------
+    estimator
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y, **fit_params)
 
 
 def _within(owner, ask_owner, n):

@@ -107,7 +107,10 @@ _NEXT = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-_STATEMENT = re.compile(r"[;,]?\s*(?:and\s+)?(?:if|whether) (?:s?he|they|the Minister|HM Government) (?:will|would|can) make a statement\b.*", re.I | re.S)
+_STATEMENT = re.compile(
+    r"[;,]?\s*(?:and\s+)?(?:if|whether) (?:s?he|they|the Minister|HM Government) (?:will|would|can) make a statement\b.*",
+    re.I | re.S,
+)
 _TAIL = re.compile(r"(?:[\s.,;:?]|\b(?:and|or|and/or)\s*$)+$", re.IGNORECASE)
 _LIMB = re.compile(r"(?<![\w(])\(?(?P<label>[a-z]|[ivx]{1,5}|\d{1,2})\)")
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
@@ -178,7 +181,9 @@ _REFERENCE = re.compile(
     r"(?P<kind>pursuant to|further to|with reference to|in reference to|following|with regard to|with respect to|in relation to)\b",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"\b\d{1,2}(?:st|nd|rd|th)? (?:January|February|March|April|May|June|July|August|September|October|November|December),? \d{4}")
+_DATE = re.compile(
+    r"\b\d{1,2}(?:st|nd|rd|th)? (?:January|February|March|April|May|June|July|August|September|October|November|December),? \d{4}"
+)
 _UIN = re.compile(r"\b(?:Questions?|PQs?|UIN|answer)\s*(?:UIN\s*|No\.?\s*|number\s*)?((?:HL)?\d{2,7})\b", re.IGNORECASE)
 _HEADING = re.compile(r"(?:(?:HL)?\d{2,7}),? on (?P<heading>[A-Z][^,;]*?(?:: [^,;]*)?)(?=,|;|$)")
 
@@ -198,7 +203,13 @@ def _references(text: str, begin: int):
         day, number, heading = _DATE.search(piece), _UIN.search(piece), _HEADING.search(piece)
         kind = "answer" if number or re.search(r"\banswers?\b", piece[:60], re.IGNORECASE) else "reference"
         yield BackReference(
-            found.start(), end, piece, kind, day and day.group(0), number and number.group(1), heading and heading.group("heading")
+            found.start(),
+            end,
+            piece,
+            kind,
+            day and day.group(0),
+            number and number.group(1),
+            heading and heading.group("heading"),
         )
         at = end
 
@@ -257,7 +268,10 @@ def _first(text: str, start: int, end: int) -> int | None:
 
 
 _LEADING = re.compile(rf"{_PREPOSITION}(?={_BARE})", re.IGNORECASE)
-_SUBORDINATE = re.compile(r"\b(?:determine|determining|ascertain|consider|considered|know|see|understand|explain|on|of|about|regarding|assess(?:ing)?|establish|decide|decid(?:e|ing)|set out|outline|clarify|identify|state|sets out|information on|data on|guidance on|records? (?:of|on)|details? (?:of|on)|consideration (?:of|to)|including|such as|depending on|as to|say|monitor|examine|to)\s*$", re.IGNORECASE)
+_SUBORDINATE = re.compile(
+    r"\b(?:determine|determining|ascertain|consider|considered|know|see|understand|explain|on|of|about|regarding|assess(?:ing)?|establish|decide|decid(?:e|ing)|set out|outline|clarify|identify|state|sets out|information on|data on|guidance on|records? (?:of|on)|details? (?:of|on)|consideration (?:of|to)|including|such as|depending on|as to|say|monitor|examine|to)\s*$",
+    re.IGNORECASE,
+)
 
 
 def _accept(text: str, previous: int, at: int, group: str, end: int) -> bool:

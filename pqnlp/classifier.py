@@ -1,0 +1,607 @@
+"""`AnswerClassifier`: what kind of answer a question got, why, and by which sentence.
+
+Three layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
+outcome; a second linear model reads the whole answer's n-grams; a third layer (gradient-boosted trees and a linear
+model, averaged) reads both, pooled over the answer. The lower layers' predictions that the third is trained on are out
+of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils.validation import check_is_fitted
+
+from pqnlp.codebook import LABELS, REASONS, ROLES, VERDICTS
+from pqnlp.features import ParsedPair, SentenceFeatures, _kind_columns, fitted_quietly, owners, parse_pairs
+from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
+
+__all__ = ["Analysis", "AnswerClassifier", "as_pairs"]
+
+_OTHER = "-"  # the outcome of a sentence that does not decide
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the classifier says of a batch of pairs.
+
+    Attributes
+    ----------
+    pairs : list of ParsedPair, length n
+    probabilities : ndarray, shape (n, n_classes)
+        Calibrated probabilities of the labels, in the order of ``classes_``.
+    outcomes : ndarray, shape (n, n_outcomes)
+        Calibrated probabilities of the reasons (of the labels, where the model knows no reasons).
+    decisive : ndarray, shape (n_sentences,)
+        Probability that a sentence is the deciding one, sentences of all pairs in order.
+    roles : ndarray, shape (n_sentences, 5), or None
+    verdicts : ndarray, shape (n_asks, 3), or None
+    ask_evidence : ndarray of int, shape (n_asks,), or None
+        Index, within its answer, of the sentence that decided the ask; -1 where it was not addressed.
+    """
+
+    pairs: list[ParsedPair]
+    probabilities: np.ndarray
+    outcomes: np.ndarray
+    decisive: np.ndarray
+    roles: np.ndarray | None
+    verdicts: np.ndarray | None
+    ask_evidence: np.ndarray | None
+
+
+def as_pairs(X: Any) -> tuple[list[str], list[str]]:
+    """Return questions and answers of any form of X that the estimators take.
+
+    Parameters
+    ----------
+    X : DataFrame with columns ``question`` and ``answer``, or array or list of pairs, shape (n, 2)
+
+    Returns
+    -------
+    questions, answers : list of str, length n
+
+    Raises
+    ------
+    ValueError
+        Naming the row that is not a pair of texts.
+    """
+    if hasattr(X, "columns"):
+        missing = [name for name in ("question", "answer") if name not in X.columns]
+        if missing:
+            raise ValueError(
+                f"X has no column {missing[0]!r}: expected 'question' and 'answer', got {list(X.columns)[:10]}."
+            )
+        questions, answers = X["question"].tolist(), X["answer"].tolist()
+    else:
+        rows = list(X)
+        bad = next(
+            (k for k, row in enumerate(rows) if isinstance(row, str) or not hasattr(row, "__len__") or len(row) != 2),
+            None,
+        )
+        if bad is not None:
+            raise ValueError(f"Row {bad} of X is {rows[bad]!r:.80}: expected a (question, answer) pair.")
+        questions, answers = [row[0] for row in rows], [row[1] for row in rows]
+    for name, values in (("question", questions), ("answer", answers)):
+        bad = next((k for k, value in enumerate(values) if not isinstance(value, str)), None)
+        if bad is not None:
+            raise ValueError(
+                f"Row {bad} has {values[bad]!r:.60} as {name}: expected text. pqnlp.read turns tables into texts."
+            )
+    return questions, answers
+
+
+class AnswerClassifier(ClassifierMixin, BaseEstimator):
+    """Classify answers, read against their questions.
+
+    Parameters
+    ----------
+    sentence_C, document_C, stack_C : float
+        Inverse strengths of the L2 penalties of the sentence, document and stacked linear models.
+    min_df : int, default 3
+        Sentences that an n-gram must stand in.
+    max_features : int, default 40000
+        The most n-grams.
+    trees : int, default 120
+        Rounds of gradient boosting in the third layer; 0 leaves the trees out.
+    n_folds : int, default 5
+        Folds for the out-of-fold predictions and the calibration.
+    max_iter : int, default 300
+        The most iterations of each linear model.
+    random_state : int, default 0
+
+    Attributes
+    ----------
+    classes_ : ndarray of str
+        The labels: in the codebook's order where they are the codebook's, else sorted.
+    outcomes_ : ndarray of str
+        The reasons, or the labels again where no reasons were given.
+    temperature_ : float
+        By which the log-probabilities are divided (Guo et al. 2017), fitted on out-of-fold predictions.
+    oof_probabilities_ : ndarray, shape (n, n_classes)
+        Out-of-fold probabilities of the training rows; what thresholds are chosen on. Not saved.
+
+    Examples
+    --------
+    >>> from pqnlp.classifier import AnswerClassifier
+    >>> model = AnswerClassifier(trees=0, n_folds=2, min_df=1)
+    >>> X = [("How many?", "There are 12."), ("When?", "In due course."), ("How many?", "There were 30."), ("When?", "Later.")]
+    >>> model.fit(X, ["direct", "evasive", "direct", "evasive"]).classes_.tolist()
+    ['direct', 'evasive']
+    """
+
+    def __init__(
+        self,
+        *,
+        sentence_C=0.3,
+        document_C=2.0,
+        stack_C=0.05,
+        min_df=3,
+        max_features=40000,
+        trees=120,
+        n_folds=5,
+        max_iter=300,
+        random_state=0,
+    ):
+        self.sentence_C = sentence_C
+        self.document_C = document_C
+        self.stack_C = stack_C
+        self.min_df = min_df
+        self.max_features = max_features
+        self.trees = trees
+        self.n_folds = n_folds
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Sequence[str],
+        *,
+        reason: Sequence[str] | None = None,
+        evidence: Sequence[str | None] | None = None,
+        roles: Sequence[Sequence[str] | None] | None = None,
+        verdicts: Sequence[Sequence[tuple[int, int, str]] | None] | None = None,
+        groups: Sequence | None = None,
+    ) -> "AnswerClassifier":
+        """Fit all layers.
+
+        Parameters
+        ----------
+        X : DataFrame with ``question`` and ``answer``, or pairs, length n
+        y : sequence of str, length n
+            Labels.
+        reason : sequence of str, optional
+            Finer classes within the labels; each must belong to one label.
+        evidence : sequence of str or None, optional
+            Words of the deciding sentence of each answer, where known.
+        roles : sequence, optional
+            For each pair a role for each sentence of `pqnlp.sentences.split_sentences`, or None.
+        verdicts : sequence, optional
+            For each pair ``(start, end, verdict)`` of its asks, or None; asks with other offsets than the parser finds
+            are left out.
+        groups : sequence, optional
+            Rows with the same value stay in one fold. By default equal answers do.
+
+        Returns
+        -------
+        AnswerClassifier
+
+        Raises
+        ------
+        ValueError
+            For fewer than two labels, a label with fewer rows than folds can hold, or a reason under two labels.
+        """
+        questions, answers = as_pairs(X)
+        y = np.asarray(y, dtype=object)
+        if len(y) != len(answers):
+            raise ValueError(f"X has {len(answers)} rows, y has {len(y)}.")
+        present = sorted(set(y))
+        if len(present) < 2:
+            raise ValueError(f"y holds one label only ({present}): at least two are needed to tell apart.")
+        self.classes_ = np.array(
+            [c for c in LABELS if c in present] if set(present) <= set(LABELS) else present, dtype=object
+        )
+        outcome = y if reason is None else np.asarray(reason, dtype=object)
+        label_of = dict(zip(outcome, y, strict=True))
+        torn = sorted({o for o, label in zip(outcome, y, strict=True) if label_of[o] != label})
+        if torn:
+            raise ValueError(f"The reasons {torn} stand under more than one label: give each label its own reasons.")
+        order = [r for label in LABELS for r in REASONS[label]]
+        self.outcomes_ = np.array(
+            sorted(set(outcome), key=lambda o: (order.index(o) if o in order else len(order), o)), dtype=object
+        )
+        self.label_of_outcome_ = np.array([list(self.classes_).index(label_of[o]) for o in self.outcomes_])
+        if groups is None:
+            groups = np.unique(answers, return_inverse=True)[1]
+        pairs = parse_pairs(questions, answers)
+        self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts)
+        return self
+
+    def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts) -> None:
+        n = len(pairs)
+        target = np.array([list(self.outcomes_).index(o) for o in outcome])
+        self.features_ = SentenceFeatures(min_df=self.min_df, max_features=self.max_features).fit(pairs)
+        features, counts, structure = self.features_.transform_parts(pairs)
+        owner = owners(pairs)
+        decisive = _find_decisive(pairs, evidence)
+        sentence_target = np.full(len(owner), len(self.outcomes_))
+        first = np.searchsorted(owner, np.arange(n))
+        known = decisive >= 0
+        sentence_target[first[known] + decisive[known]] = target[known]
+        role_target = _role_target(pairs, roles)
+        self.document_tfidf_ = TfidfTransformer(sublinear_tf=True).fit(_group(owner, n) @ counts)
+        documents = self._documents(counts, structure, owner, n)
+
+        folds = self._folds(target, groups)
+        sentence_oof = np.zeros((len(owner), len(self.outcomes_) + 1))
+        document_oof = np.zeros((n, len(self.outcomes_)))
+        role_oof = np.zeros((len(owner), len(ROLES))) if role_target is not None else None
+        for train, test in folds:
+            in_train, in_test = np.isin(owner, train), np.isin(owner, test)
+            usable = in_train & known[owner]
+            sentence_oof[in_test] = self._proba(
+                self._fit_sentences(features[usable], sentence_target[usable]),
+                features[in_test],
+                len(self.outcomes_) + 1,
+            )
+            document_oof[test] = self._proba(
+                self._fit_documents(documents[train], target[train]), documents[test], len(self.outcomes_)
+            )
+            if role_oof is not None:
+                usable = in_train & (role_target != "")
+                role_oof[in_test] = (
+                    RoleTagger(max_iter=self.max_iter)
+                    .fit(features[usable], role_target[usable])
+                    .predict_proba(features[in_test])
+                )
+        usable = known[owner]
+        self.sentences_ = self._fit_sentences(features[usable], sentence_target[usable])
+        self.documents_ = self._fit_documents(documents, target)
+        self.roles_ = None
+        if role_target is not None:
+            usable = role_target != ""
+            self.roles_ = RoleTagger(max_iter=self.max_iter).fit(features[usable], role_target[usable])
+
+        stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, structure, owner)
+        raw = np.zeros((n, len(self.outcomes_)))
+        for train, test in folds:
+            raw[test] = self._stack_proba(self._fit_stack(stacked, target, train), stacked, test)
+        self.stack_ = self._fit_stack(stacked, target, np.arange(n))
+        self.temperature_ = _temperature(raw, target)
+        calibrated = _sharpen(raw, self.temperature_)
+        self.oof_outcomes_ = calibrated
+        self.oof_probabilities_ = self._labels_from(calibrated)
+        self.verdicts_ = None
+        if verdicts is not None and any(v for v in verdicts):
+            columns, _, _ = ask_columns(
+                pairs, self.features_, counts, self._sentence_columns(sentence_oof, role_oof), calibrated
+            )
+            rows, values = _verdict_target(pairs, verdicts)
+            if len(set(values)) > 1:
+                self.verdicts_ = VerdictTagger().fit(columns[rows], values)
+        self.n_features_in_ = 2
+
+    def _folds(self, target, groups):
+        # A class with fewer rows than folds would be missing from some; scikit-learn warns of it, and it is harmless here.
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            n_folds = max(2, min(self.n_folds, len(np.unique(groups))))
+            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=self.random_state)
+            folds = list(splitter.split(np.zeros(len(target)), target, groups))
+        return [(train, test) for train, test in folds if len(test) and len(np.unique(target[train])) > 1]
+
+    def _fit_sentences(self, features, target):
+        if len(np.unique(target)) < 2:
+            return None
+        return fitted_quietly(LogisticRegression(C=self.sentence_C, max_iter=self.max_iter, tol=1e-3), features, target)
+
+    def _fit_documents(self, documents, target):
+        return fitted_quietly(
+            LogisticRegression(C=self.document_C, max_iter=self.max_iter, tol=1e-3), documents, target
+        )
+
+    @staticmethod
+    def _proba(model, rows, width: int) -> np.ndarray:
+        """Probabilities with a column for every class, also those that the model did not see."""
+        out = np.zeros((rows.shape[0], width))
+        if model is None:
+            out[:, -1] = 1
+        else:
+            out[:, model.classes_] = model.predict_proba(rows)
+        return out
+
+    def _documents(self, counts, structure, owner, n):
+        grams = self.document_tfidf_.transform(_group(owner, n) @ counts)
+        return sp.hstack([grams, sp.csr_matrix(_pooled_max(structure, owner, n))], format="csr", dtype=np.float32)
+
+    def _sentence_columns(self, sentence, role):
+        return sentence if role is None else np.hstack([sentence, role])
+
+    def _stack(self, pairs, sentence, document, role, structure, owner):
+        n = len(pairs)
+        columns = self._sentence_columns(sentence, role)
+        sizes = np.bincount(owner, minlength=n)[:, None]
+        first = np.searchsorted(owner, np.arange(n))
+        last = first + sizes.ravel() - 1
+        highest = _pooled_max(columns, owner, n)
+        total = _group(owner, n) @ columns
+        any_of = 1 - np.exp(_group(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
+        kinds = _kind_columns(pairs)
+        shape = np.column_stack(
+            [sizes.ravel(), [len(pair.answer) for pair in pairs], [len(pair.question.asks) for pair in pairs]]
+        )
+        small = _pooled_max(structure[:, :80], owner, n)
+        wide = np.hstack(
+            [highest, total, total / sizes, columns[first], columns[last], any_of, document, kinds, shape, small]
+        )
+        narrow = np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), kinds])
+        return wide.astype(np.float32), narrow
+
+    def _fit_stack(self, stacked, target, rows):
+        wide, narrow = stacked
+        linear = fitted_quietly(LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3), narrow[rows], target[rows])
+        trees = None
+        if self.trees:
+            trees = HistGradientBoostingClassifier(
+                max_iter=self.trees, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0,
+                early_stopping=False, random_state=self.random_state,
+            ).fit(wide[rows], target[rows])  # fmt: skip
+        return linear, trees
+
+    def _stack_proba(self, stack, stacked, rows=slice(None)):
+        linear, trees = stack
+        wide, narrow = stacked
+        width = len(self.outcomes_)
+        out = self._proba(linear, narrow[rows], width)
+        if trees is not None:
+            out = (out + self._proba(trees, wide[rows], width)) / 2
+        return out
+
+    def _labels_from(self, outcomes: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(outcomes), len(self.classes_)))
+        np.add.at(out.T, self.label_of_outcome_, outcomes.T)
+        return out
+
+    def analyse(self, X: Any) -> Analysis:
+        """Say everything that the model knows of the pairs.
+
+        Parameters
+        ----------
+        X : DataFrame with ``question`` and ``answer``, or pairs, length n
+
+        Returns
+        -------
+        Analysis
+        """
+        check_is_fitted(self, "features_")
+        pairs = parse_pairs(*as_pairs(X))
+        n = len(pairs)
+        if n == 0:
+            empty = np.zeros((0, len(self.classes_)))
+            return Analysis([], empty, np.zeros((0, len(self.outcomes_))), np.zeros(0), None, None, None)
+        features, counts, structure = self.features_.transform_parts(pairs)
+        owner = owners(pairs)
+        sentence = self._proba(self.sentences_, features, len(self.outcomes_) + 1)
+        document = self._proba(self.documents_, self._documents(counts, structure, owner, n), len(self.outcomes_))
+        role = self.roles_.predict_proba(features) if self.roles_ is not None else None
+        outcomes = _sharpen(
+            self._stack_proba(self.stack_, self._stack(pairs, sentence, document, role, structure, owner)),
+            self.temperature_,
+        )
+        verdicts = evidence = None
+        if self.verdicts_ is not None:
+            columns, alignment, ask_of = ask_columns(
+                pairs, self.features_, counts, self._sentence_columns(sentence, role), outcomes
+            )
+            verdicts = self.verdicts_.predict_proba(columns)
+            evidence = _ask_evidence(pairs, owner, verdicts, alignment, ask_of, 1 - sentence[:, -1], role)
+        probabilities = self._labels_from(outcomes)
+        decisive = self._decisive(sentence, outcomes, probabilities, owner)
+        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence)
+
+    def _decisive(self, sentence, outcomes, probabilities, owner):
+        """A sentence decides for the label that was given: the probability of its outcomes, and a little of any."""
+        chosen = probabilities.argmax(1)
+        mask = self.label_of_outcome_[None, :] == chosen[:, None]
+        return 0.7 * (sentence[:, :-1] * mask[owner]).sum(1) + 0.3 * (1 - sentence[:, -1])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return calibrated label probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame with ``question`` and ``answer``, or pairs, length n
+
+        Returns
+        -------
+        ndarray, shape (n, n_classes)
+        """
+        return self.analyse(X).probabilities
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest label of each pair.
+
+        Parameters
+        ----------
+        X : DataFrame with ``question`` and ``answer``, or pairs, length n
+
+        Returns
+        -------
+        ndarray of str, shape (n,)
+        """
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def predict_reason(self, X: Any) -> np.ndarray:
+        """Return the likeliest reason within the likeliest label of each pair.
+
+        Parameters
+        ----------
+        X : DataFrame with ``question`` and ``answer``, or pairs, length n
+
+        Returns
+        -------
+        ndarray of str, shape (n,)
+        """
+        return self.reasons_from(self.analyse(X))
+
+    def reasons_from(self, analysis: Analysis) -> np.ndarray:
+        """Return the likeliest reason within the likeliest label; see `predict_reason`."""
+        chosen = analysis.probabilities.argmax(1)
+        allowed = self.label_of_outcome_[None, :] == chosen[:, None]
+        return self.outcomes_[np.where(allowed, analysis.outcomes, -1.0).argmax(1)]
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        # Predictions of the training rows are for choosing thresholds, not for shipping.
+        state.pop("oof_probabilities_", None)
+        state.pop("oof_outcomes_", None)
+        if "stack_" in state and state["stack_"][1] is not None:
+            state["stack_"] = (state["stack_"][0], _packed(state["stack_"][1]))
+        return state
+
+    def __setstate__(self, state):
+        if "stack_" in state and isinstance(state["stack_"][1], dict):
+            state = {**state, "stack_": (state["stack_"][0], _unpacked(state["stack_"][1]))}
+        super().__setstate__(state)
+
+
+def _packed(trees: HistGradientBoostingClassifier) -> dict:
+    """Put the nodes of all trees into one array: a thousand small files in a model take seconds to open."""
+    state = dict(trees.__getstate__())
+    rounds = state.pop("_predictors")
+    predictors = [predictor for one in rounds for predictor in one]
+    nodes = np.concatenate([predictor.nodes for predictor in predictors])
+    return {
+        "state": state,
+        "sizes": np.array([len(predictor.nodes) for predictor in predictors]),
+        "per_round": len(rounds[0]),
+        "nodes": {name: np.ascontiguousarray(nodes[name]) for name in nodes.dtype.names},
+    }
+
+
+def _unpacked(packed: dict) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+
+    nodes = np.zeros(int(np.sum(packed["sizes"])), dtype=PREDICTOR_RECORD_DTYPE)
+    for name, values in packed["nodes"].items():
+        nodes[name] = values
+    # No column is categorical, so the bit sets of categories are empty.
+    empty = np.zeros((0, 8), np.uint32)
+    pieces = np.split(nodes, np.cumsum(packed["sizes"])[:-1])
+    predictors = [TreePredictor(np.ascontiguousarray(piece), empty, empty) for piece in pieces]
+    step = packed["per_round"]
+    trees = HistGradientBoostingClassifier()
+    trees.__setstate__(dict(packed["state"]))
+    trees._predictors = [predictors[k : k + step] for k in range(0, len(predictors), step)]
+    return trees
+
+
+def _group(owner: np.ndarray, n: int) -> sp.csr_matrix:
+    return sp.csr_matrix((np.ones(len(owner), np.float32), (owner, np.arange(len(owner)))), shape=(n, len(owner)))
+
+
+def _pooled_max(columns: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
+    return np.maximum.reduceat(columns, np.searchsorted(owner, np.arange(n)), axis=0)
+
+
+def _log(p: np.ndarray) -> np.ndarray:
+    return np.log(np.clip(p, 1e-4, 1.0))
+
+
+def _sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
+    z = np.log(np.clip(p, 1e-9, 1.0)) / temperature
+    z -= z.max(1, keepdims=True)
+    e = np.exp(z)
+    return e / e.sum(1, keepdims=True)
+
+
+def _temperature(p: np.ndarray, target: np.ndarray) -> float:
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(target))
+
+    def loss(t: float) -> float:
+        return -float(np.mean(np.log(np.clip(_sharpen(p, t)[rows, target], 1e-12, 1))))
+
+    return float(minimize_scalar(loss, bounds=(0.3, 3.0), method="bounded").x)
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\W+", "", text).lower()
+
+
+def _find_decisive(pairs: Sequence[ParsedPair], evidence: Sequence[str | None] | None) -> np.ndarray:
+    """Return the index of each answer's deciding sentence, -1 where it is not known."""
+    out = np.full(len(pairs), -1)
+    for k, pair in enumerate(pairs):
+        if len(pair.spans) == 1:
+            out[k] = 0
+            continue
+        words = evidence[k] if evidence is not None else None
+        if not isinstance(words, str) or not words.strip():
+            continue
+        wanted = _squeezed(words)
+        texts = [_squeezed(pair.answer[start:end]) for start, end in pair.spans]
+        # An excerpt may run over a sentence's end: then its beginning decides.
+        for part in (wanted, wanted[:25]):
+            found = next((j for j, text in enumerate(texts) if part and part in text), None)
+            if found is not None:
+                out[k] = found
+                break
+    return out
+
+
+def _role_target(pairs, roles) -> np.ndarray | None:
+    if roles is None or not any(r is not None for r in roles):
+        return None
+    out: list[str] = []
+    for pair, given in zip(pairs, roles, strict=True):
+        fits = given is not None and len(given) == len(pair.spans)
+        out += list(given) if fits else [""] * len(pair.spans)
+    return np.array(out, dtype=object)
+
+
+def _verdict_target(pairs, verdicts):
+    rows, values, row = [], [], 0
+    for pair, given in zip(pairs, verdicts, strict=True):
+        known = {(start, end): verdict for start, end, verdict in given or ()}
+        for ask in pair.question.asks:
+            if (ask.start, ask.end) in known:
+                rows.append(row)
+                values.append(known[ask.start, ask.end])
+            row += 1
+    return np.array(rows, dtype=int), values
+
+
+def _ask_evidence(pairs, owner, verdicts, alignment, ask_of, decisive, role):
+    """Pick for each ask the sentence that decided it: one of the right role, decisive and near the ask's words."""
+    chosen = verdicts.argmax(1)
+    out = np.full(len(verdicts), -1)
+    first = np.searchsorted(owner, np.arange(len(pairs)))
+    ask_owner = np.repeat(np.arange(len(pairs)), [len(pair.question.asks) for pair in pairs])
+    begin = np.searchsorted(ask_of, np.arange(len(verdicts)))
+    for k in range(len(verdicts)):
+        if VERDICTS[chosen[k]] == "not_addressed":
+            continue
+        pair = ask_owner[k]
+        size = len(pairs[pair].spans)
+        rows = slice(first[pair], first[pair] + size)
+        worth = decisive[rows] + 0.3 * alignment[begin[k] : begin[k] + size]
+        if role is not None:
+            wanted = ("answer", "referral") if VERDICTS[chosen[k]] == "supplied" else ("decline",)
+            worth = worth + role[rows][:, [ROLES.index(name) for name in wanted]].sum(1)
+        out[k] = int(np.argmax(worth))
+    return out

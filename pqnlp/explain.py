@@ -1,0 +1,263 @@
+"""Why an answer got its label: the asks, the sentences, the entities and the probabilities of one pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pqnlp.errors import PqnlpError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from pqnlp.classifier import Analysis
+    from pqnlp.model import Model
+
+__all__ = ["Explanation", "explain", "pointed_at"]
+
+#: Sentences nearly as decisive as the first are pointed at too, up to `MAX_POINTED`.
+POINTED_SHARE = 0.6
+MAX_POINTED = 3
+
+
+def pointed_at(decisive: "np.ndarray") -> list[int]:
+    """Choose the sentences that are shown as the evidence of one answer.
+
+    Parameters
+    ----------
+    decisive : ndarray, shape (n_sentences,)
+        Probability of each sentence to be the deciding one.
+
+    Returns
+    -------
+    list of int
+        The likeliest, and others at least `POINTED_SHARE` as likely, `MAX_POINTED` in all, likeliest first.
+    """
+    order = decisive.argsort(kind="stable")[::-1][:MAX_POINTED]
+    return [int(k) for k in order if decisive[k] >= POINTED_SHARE * decisive[order[0]]]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One explained pair. ``print(explanation)`` shows it, `to_dict` gives it as plain data.
+
+    Attributes
+    ----------
+    question, answer : str
+        As read: all offsets count their characters.
+    label, reason : str
+    probabilities : dict of str to float
+        By label, calibrated.
+    unsure : bool
+        Whether the label's probability is below the model's threshold.
+    evidence, asks, sentences, entities : list of dict
+        As in `to_dict`.
+    model : dict
+        ``name`` and ``version``.
+    """
+
+    question: str
+    answer: str
+    label: str
+    reason: str
+    probabilities: dict[str, float]
+    unsure: bool
+    evidence: list[dict] = field(default_factory=list)
+    asks: list[dict] = field(default_factory=list)
+    sentences: list[dict] = field(default_factory=list)
+    entities: list[dict] = field(default_factory=list)
+    model: dict = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON.
+
+        Returns
+        -------
+        dict
+            ``label``, ``reason``, ``probabilities`` (label to probability), ``unsure``;
+            ``evidence``: ``start``, ``end``, ``text``, likeliest first;
+            ``asks``: ``start``, ``end``, ``text``, ``kind``, ``verdict``, ``evidence`` (index of a sentence or None), in
+            order of the question; ``sentences``: ``start``, ``end``, ``role``, ``p``; ``entities``: ``field``, ``start``,
+            ``end``, ``text``, ``type``, ``id``, ``url``, ``from``, ``to``; ``model``: ``name``, ``version``.
+            Offsets of asks count the question's characters, those of evidence and sentences the answer's.
+        """
+        return {
+            "label": self.label,
+            "reason": self.reason,
+            "probabilities": dict(self.probabilities),
+            "unsure": self.unsure,
+            "evidence": [dict(row) for row in self.evidence],
+            "asks": [dict(row) for row in self.asks],
+            "sentences": [dict(row) for row in self.sentences],
+            "entities": [dict(row) for row in self.entities],
+            "model": dict(self.model),
+        }
+
+    def __str__(self) -> str:
+        return self.render(color=False)
+
+    def render(self, *, color: bool = True, width: int = 100) -> str:
+        """Return the explanation as text for a terminal.
+
+        Parameters
+        ----------
+        color : bool, default True
+            Whether to mark with ANSI colours; the deciding sentence is marked with ``>`` in any case.
+        width : int, default 100
+
+        Returns
+        -------
+        str
+        """
+        import io
+
+        from rich.console import Console
+        from rich.text import Text
+
+        out = io.StringIO()
+        console = Console(
+            file=out, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None
+        )
+        head = Text()
+        head.append(self.label, style=f"bold {_STYLES.get(self.label, 'cyan')}")
+        head.append(f" ({self.reason})" + (", unsure" if self.unsure else "") + "  ")
+        head.append("  ".join(f"{name} {p:.2f}" for name, p in self.probabilities.items()), style="dim")
+        console.print(head)
+        console.print(Text("Asks", style="bold"))
+        for ask in self.asks:
+            by = f", sentence {ask['evidence'] + 1}" if ask["evidence"] is not None else ""
+            console.print(Text(f"  {ask['kind']}: {ask['text']}  [{ask['verdict']}{by}]"))
+        console.print(Text("Answer", style="bold"))
+        chosen = {(row["start"], row["end"]) for row in self.evidence}
+        for number, row in enumerate(self.sentences, 1):
+            deciding = (row["start"], row["end"]) in chosen
+            line = Text(f"{'>' if deciding else ' '} {number} [{row['role']}] ")
+            line.append(self.answer[row["start"] : row["end"]], style="bold reverse" if deciding and color else "")
+            console.print(line)
+        if self.entities:
+            console.print(Text("Entities", style="bold"))
+            for row in self.entities:
+                more = row["url"] or row["id"] or ""
+                if row["from"] or row["to"]:
+                    more = f"{row['from'] or '..'} to {row['to'] or '..'}"
+                console.print(Text(f"  {row['type']}: {row['text']}" + (f"  {more}" if more else "")))
+        return out.getvalue().rstrip("\n")
+
+
+_STYLES = {"direct": "green", "evasive": "red", "policy_restating": "yellow"}
+
+
+def explain(
+    question: str,
+    answer: str,
+    department: str | None = None,
+    answered: str | None = None,
+    *,
+    model: "Model | str | Path | None" = None,
+) -> Explanation:
+    """Say what kind of answer a question got, and show why.
+
+    Parameters
+    ----------
+    question, answer : str
+        Plain text or HTML.
+    department : str, optional
+        The answering body; by default it is read from the question ("To ask the Secretary of State for ...").
+    answered : str, optional
+        ISO date of the answer, on which "last year" is read.
+    model : Model or path, optional
+        The model that ships with pqnlp by default.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    PqnlpError
+        If question or answer are empty, cut, or no text.
+    TypeError
+        If they are no strings.
+    """
+    from pqnlp.corpus import PROBLEMS, read
+    from pqnlp.model import load
+
+    for name, value in (("question", question), ("answer", answer)):
+        if not isinstance(value, str):
+            raise TypeError(f"The {name} is {type(value).__name__}: expected a string.")
+    row = read([{"question": question, "answer": answer, "department": department, "answered": answered}]).iloc[0]
+    if row["problem"] and row["problem"] != "not_english":
+        raise PqnlpError(f"This pair cannot be explained ({row['problem']}): {PROBLEMS[row['problem']]}.")
+    opened = load(model)
+    analysis = opened.classifier.analyse([(row["question"], row["answer"])])
+    (explanation,) = explanations(analysis, opened)
+    from pqnlp.score import tag_rows
+
+    entities = tag_rows(
+        opened.nlp, [row["question"]], [row["answer"]], [department], [row["answered"] if answered else None]
+    )[0]
+    return Explanation(**{**vars(explanation), "entities": entities})
+
+
+def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
+    """Turn an analysis into explanations, entities left empty.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    model : Model
+        That made it.
+
+    Returns
+    -------
+    list of Explanation
+    """
+    from pqnlp.codebook import ROLES, VERDICTS
+
+    classifier = model.classifier
+    labels = [str(c) for c in classifier.classes_]
+    reasons = classifier.reasons_from(analysis)
+    out = []
+    sentence = ask = 0
+    for k, pair in enumerate(analysis.pairs):
+        p = analysis.probabilities[k]
+        size = len(pair.spans)
+        decisive = analysis.decisive[sentence : sentence + size]
+        sentences = []
+        for j, (start, end) in enumerate(pair.spans):
+            if analysis.roles is None:
+                role, weight = None, None
+            else:
+                of = analysis.roles[sentence + j]
+                role, weight = ROLES[int(of.argmax())], round(float(of.max()), 4)
+            sentences.append({"start": start, "end": end, "role": role, "p": weight})
+        asks = []
+        for j, one in enumerate(pair.question.asks):
+            verdict = by = None
+            if analysis.verdicts is not None:
+                verdict = VERDICTS[int(analysis.verdicts[ask + j].argmax())]
+                by = int(analysis.ask_evidence[ask + j])
+            asks.append(
+                {"start": one.start, "end": one.end, "text": one.text, "kind": one.kind, "verdict": verdict,
+                 "evidence": by if by is not None and by >= 0 else None}
+            )  # fmt: skip
+        chosen = [pair.spans[j] for j in pointed_at(decisive)]
+        out.append(
+            Explanation(
+                question=pair.question.text,
+                answer=pair.answer,
+                label=labels[int(p.argmax())],
+                reason=str(reasons[k]),
+                probabilities={name: round(float(value), 4) for name, value in zip(labels, p, strict=True)},
+                unsure=bool(p.max() < model.unsure_below),
+                evidence=[{"start": a, "end": b, "text": pair.answer[a:b]} for a, b in chosen],
+                asks=asks,
+                sentences=sentences,
+                model={"name": model.name, "version": model.version},
+            )
+        )
+        sentence += size
+        ask += len(pair.question.asks)
+    return out

@@ -1,0 +1,350 @@
+"""Model folders: what was fitted, on what, with which versions, and how to open it without running code from it.
+
+A folder holds ``model.skops`` (the classifier), ``manifest.json`` (what it is) and ``README.md`` (the model card).
+skops builds only types that are named here; a pickle is never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pqnlp._version import __version__
+from pqnlp.errors import ModelError
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from pqnlp.classifier import AnswerClassifier
+
+__all__ = ["Model", "load", "save"]
+
+FORMAT = 1
+_FILE = "model.skops"
+_MANIFEST = "manifest.json"
+_CARD = "README.md"
+#: Types that a model file may hold besides those that skops trusts itself.
+_TRUSTED = (
+    "pqnlp.classifier.AnswerClassifier",
+    "pqnlp.features.SentenceFeatures",
+    "pqnlp.roles.RoleTagger",
+    "pqnlp.roles.VerdictTagger",
+)
+_LIBRARIES = ("scikit-learn", "numpy", "scipy", "skops", "spacy")
+_MAX_BYTES = 500_000_000
+_MAX_RATIO = 200
+# Written for this purpose: a loaded model must say of them what it said when it was saved.
+_GOLDEN = (
+    ("To ask the Secretary of State for Transport, how many stations have step-free access.", "There are 512 such stations."),
+    ("To ask the Secretary of State for Health and Social Care, what steps he is taking to reduce waiting times.",
+     "The Government is committed to reducing waiting times. We will set out our plans in due course."),
+    ("To ask the Chancellor of the Exchequer, whether she plans to raise the rate of the levy.",
+     "All taxes are kept under review. Decisions are made at fiscal events."),
+    ("To ask the Secretary of State for Defence, how much was spent on (a) fuel and (b) spares in 2024.",
+     "The information requested is not held centrally and could be obtained only at disproportionate cost."),
+    ("To ask the Minister for the Cabinet Office, if he will publish the report.",
+     "I refer the hon. Member to the answer given on 3 March 2025 to Question 1234."),
+)  # fmt: skip
+
+
+class Model:
+    """A classifier with its pipeline and its papers.
+
+    Attributes
+    ----------
+    name, version : str
+        Of the model; results carry both.
+    path : Path or None
+        The folder that it was loaded from.
+    classifier : AnswerClassifier
+    manifest : dict
+        As in ``manifest.json``.
+    unsure_below : float
+        Labels with a smaller probability are flagged ``unsure``.
+    """
+
+    def __init__(
+        self,
+        classifier: "AnswerClassifier",
+        manifest: dict,
+        *,
+        path: Path | None = None,
+        unsure_below: float | None = None,
+    ):
+        self.classifier = classifier
+        self.manifest = manifest
+        self.path = path
+        self.name = manifest.get("name", "unnamed")
+        self.version = manifest.get("version", "0")
+        self.unsure_below = float(manifest.get("unsure_below", 0.0) if unsure_below is None else unsure_below)
+        if not 0 <= self.unsure_below <= 1:
+            raise ValueError(f"unsure_below is {self.unsure_below}: expected a probability between 0 and 1.")
+        self._nlp = None
+
+    @property
+    def nlp(self) -> "Language":
+        """The spaCy pipeline, built when first asked for."""
+        if self._nlp is None:
+            from pqnlp.pipeline import build_pipeline
+
+            self._nlp = build_pipeline()
+        return self._nlp
+
+    def __repr__(self) -> str:
+        return f"Model(name={self.name!r}, version={self.version!r}, labels={list(map(str, self.classifier.classes_))})"
+
+    def score(self, source, **options):
+        """Score pairs with this model; see `pqnlp.score`."""
+        from pqnlp.score import score
+
+        return score(source, model=self, **options)
+
+    def explain(self, question: str, answer: str, **options):
+        """Explain one pair with this model; see `pqnlp.explain`."""
+        from pqnlp.explain import explain
+
+        return explain(question, answer, model=self, **options)
+
+
+_CACHE: dict[tuple[str, int], Model] = {}
+
+
+def load(path: str | Path | None = None, *, unsure_below: float | None = None) -> Model:
+    """Load a model folder.
+
+    Parameters
+    ----------
+    path : path, optional
+        The folder; the model that ships with pqnlp by default.
+    unsure_below : float, optional
+        Flag labels whose probability is smaller as ``unsure``, in place of the model's own threshold, which was chosen
+        so that 95 % of the labels above it were right on held-out answers.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        If the folder is missing, damaged, holds types that are not a model's, was changed after it was written, or was
+        made by library versions that cannot be followed. The message says which and what to do.
+    ValueError
+        If `unsure_below` is not between 0 and 1.
+    """
+    if isinstance(path, Model):
+        return (
+            path
+            if unsure_below is None
+            else Model(path.classifier, path.manifest, path=path.path, unsure_below=unsure_below)
+        )
+    from pqnlp.paths import default_model_dir
+
+    folder = Path(path) if path is not None else default_model_dir()
+    manifest_file = folder / _MANIFEST
+    key = (str(folder.resolve()), manifest_file.stat().st_mtime_ns if manifest_file.is_file() else 0)
+    if key not in _CACHE:
+        _CACHE.clear()  # one model at a time: a replaced one must not stay in memory
+        _CACHE[key] = _open(folder)
+    kept = _CACHE[key]
+    if unsure_below is None:
+        return kept
+    model = Model(kept.classifier, kept.manifest, path=kept.path, unsure_below=unsure_below)
+    model._nlp = kept._nlp
+    return model
+
+
+def _open(folder: Path) -> Model:
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}. Name a folder that 'pqnlp train' wrote.")
+    manifest = _read_manifest(folder)
+    file = folder / _FILE
+    for name, digest in manifest["files"].items():
+        part = folder / name
+        if Path(name).name != name or not part.is_file():
+            raise ModelError(f"The model folder {folder} lacks {name}. Copy the whole folder again.")
+        if part.stat().st_size > _MAX_BYTES:
+            raise ModelError(f"{part} is larger than {_MAX_BYTES // 1_000_000} MB, which no pqnlp model is.")
+        if _digest(part) != digest:
+            raise ModelError(
+                f"{part} is not the file that was saved (its checksum differs). Copy or train the model again."
+            )
+    classifier = _load_skops(file, manifest)
+    _check_golden(classifier, manifest, folder)
+    return Model(classifier, manifest, path=folder)
+
+
+def _read_manifest(folder: Path) -> dict:
+    path = folder / _MANIFEST
+    if not path.is_file():
+        raise ModelError(f"{folder} is no pqnlp model: it has no {_MANIFEST}. Name a folder that 'pqnlp train' wrote.")
+    try:
+        if path.stat().st_size > 50_000_000:
+            raise ValueError("it is too large")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if (
+            not isinstance(manifest, dict)
+            or not isinstance(manifest.get("files"), dict)
+            or _FILE not in manifest["files"]
+        ):
+            raise ValueError("it does not list the model's files")
+        digest = manifest.pop("digest", None)
+        if digest != _manifest_digest(manifest):
+            raise ValueError("its checksum differs from its content")
+    except (ValueError, OSError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: {error}. Copy or train the model again.") from None
+    if manifest.get("format") != FORMAT:
+        raise ModelError(
+            f"{folder} has model format {manifest.get('format')!r}, this pqnlp {__version__} reads {FORMAT}. "
+            f"It was written by pqnlp {manifest.get('pqnlp', 'unknown')}: install that version or train the model again."
+        )
+    return manifest
+
+
+def _load_skops(file: Path, manifest: dict) -> "AnswerClassifier":
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+            if size > _MAX_BYTES or size > _MAX_RATIO * file.stat().st_size:
+                raise ModelError(f"{file} unpacks to {size / 1e6:.0f} MB, which no pqnlp model does: refused.")
+        unknown = [name for name in skops.io.get_untrusted_types(file=file) if name not in _TRUSTED]
+    except ModelError:
+        raise
+    except Exception as error:  # skops and zipfile raise what the bytes lead them to
+        raise ModelError(
+            f"{file} is not a whole model file ({type(error).__name__}). Copy or train the model again."
+        ) from None
+    if unknown:
+        raise ModelError(
+            f"{file} holds types that are no part of a pqnlp model: {', '.join(unknown[:5])}. It was not opened."
+        )
+    made = manifest.get("libraries", {}).get("scikit-learn", "unknown")
+    have = metadata.version("scikit-learn")
+    try:
+        with warnings.catch_warnings():
+            # Another version may read the same bytes otherwise; the replay of known answers decides whether it did.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            classifier = skops.io.load(file, trusted=list(_TRUSTED))
+    except Exception as error:
+        raise ModelError(
+            f"{file} cannot be opened ({type(error).__name__}: {error}). It was made with scikit-learn {made}, "
+            f"installed is {have}: pip install 'scikit-learn=={made}', or train the model again."
+        ) from None
+    from pqnlp.classifier import AnswerClassifier
+
+    if not isinstance(classifier, AnswerClassifier):
+        raise ModelError(f"{file} holds a {type(classifier).__name__}, not an answer classifier.")
+    return classifier
+
+
+def _check_golden(classifier, manifest: dict, folder: Path) -> None:
+    import numpy as np
+
+    made, have = manifest.get("libraries", {}).get("scikit-learn", "unknown"), metadata.version("scikit-learn")
+    hint = f"made with scikit-learn {made}, installed is {have}: pip install 'scikit-learn=={made}', or train it again"
+    try:
+        probabilities = classifier.predict_proba(list(_GOLDEN))
+    except Exception as error:
+        raise ModelError(
+            f"The model in {folder} does not run here ({type(error).__name__}: {error}); {hint}."
+        ) from None
+    expected = np.array(manifest.get("golden", []), dtype=float)
+    if expected.shape != probabilities.shape or not np.allclose(expected, probabilities, atol=2e-3):
+        raise ModelError(f"The model in {folder} gives other probabilities than when it was saved; {hint}.")
+
+
+def save(
+    classifier: "AnswerClassifier",
+    folder: str | Path,
+    *,
+    name: str,
+    version: str,
+    unsure_below: float,
+    training: dict[str, Any] | None = None,
+    scores: dict[str, Any] | None = None,
+    card: str = "",
+) -> Path:
+    """Write a model folder, whole or not at all.
+
+    Parameters
+    ----------
+    classifier : AnswerClassifier
+        Fitted.
+    folder : path
+        Replaced if it holds a pqnlp model already.
+    name, version : str
+    unsure_below : float
+        See `Model`.
+    training : dict, optional
+        What it was fitted on: rows, digest of ids, command, seed.
+    scores : dict, optional
+        Held-out scores.
+    card : str, optional
+        The model card, Markdown.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelError
+        If `folder` exists and is something else than a model folder, or cannot be written.
+    """
+    import skops.io
+
+    folder = Path(folder)
+    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder} exists and is no model folder: name another, or empty it first.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            skops.io.dump(classifier, new / _FILE, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+            (new / _CARD).write_text(card or f"# {name} {version}\n", encoding="utf-8")
+            manifest = {
+                "format": FORMAT,
+                "name": name,
+                "version": version,
+                "pqnlp": __version__,
+                "python": ".".join(map(str, sys.version_info[:3])),
+                "libraries": {package: metadata.version(package) for package in _LIBRARIES},
+                "labels": [str(c) for c in classifier.classes_],
+                "reasons": [str(c) for c in classifier.outcomes_],
+                "parameters": classifier.get_params(),
+                "unsure_below": round(float(unsure_below), 4),
+                "training": training or {},
+                "scores": scores or {},
+                "golden": [[round(float(p), 6) for p in row] for row in classifier.predict_proba(list(_GOLDEN))],
+                "files": {file: _digest(new / file) for file in (_FILE, _CARD)},
+            }
+            manifest["digest"] = _manifest_digest(manifest)
+            (new / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            if folder.exists():
+                os.replace(folder, Path(scratch) / "old")
+            os.replace(new, folder)
+    except OSError as error:
+        raise ModelError(f"Cannot write the model folder {folder}: {error.strerror or error}.") from None
+    return folder
+
+
+def _digest(file: Path) -> str:
+    with open(file, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _manifest_digest(manifest: dict) -> str:
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,72 @@
+"""The spaCy pipeline: sentences and entities on a blank English base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+__all__ = ["COMPONENTS", "build_pipeline", "tag_texts"]
+
+#: The components in the order in which they run.
+COMPONENTS = ("pqnlp_sentences", "pqnlp_departments", "pqnlp_legislation", "pqnlp_organisations", "pqnlp_dates")
+
+
+def build_pipeline() -> "Language":
+    """Build the pipeline that tags sentences, departments, legislation, organisations and dates.
+
+    Returns
+    -------
+    spacy.language.Language
+        It works under ``nlp.pipe``, ``nlp.to_disk`` and in other processes.
+    """
+    import spacy
+
+    nlp = spacy.blank("en")
+    nlp.max_length = 2_000_000
+    for name in COMPONENTS:
+        nlp.add_pipe(name)
+    return nlp
+
+
+def tag_texts(
+    nlp: "Language", texts: Iterable[str], *, departments: Iterable[str | None], dates: Iterable[str | None],
+    questions: Iterable[str | None] | None = None, batch_size: int = 256,
+) -> "Iterator[Doc]":  # fmt: skip
+    """Run the pipeline over texts, each with what is known of its circumstances.
+
+    Parameters
+    ----------
+    nlp : Language
+        As `build_pipeline` makes it.
+    texts : iterable of str
+    departments : iterable of str or None
+        The answering body of each text: what "her Department" means.
+    dates : iterable of str or None
+        ISO date on which each text is read: what "last year" means.
+    questions : iterable of str or None, optional
+        For an answer the question that it replies to, whose definitions it may use.
+    batch_size : int, default 256
+
+    Yields
+    ------
+    Doc
+        In the order of `texts`.
+    """
+    from itertools import repeat
+
+    import pqnlp.entities  # noqa: F401  registers the extensions of Doc
+
+    def docs():
+        for text, department, date, question in zip(texts, departments, dates, questions or repeat(None), strict=False):
+            doc = nlp.make_doc(text)
+            doc._.pqnlp_department = department or ""
+            doc._.pqnlp_date = date or ""
+            if question:
+                doc._.pqnlp_question = question
+            yield doc
+
+    yield from nlp.pipe(docs(), batch_size=batch_size)
