@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -155,11 +156,12 @@ def score(
         summary = pqnlp.score_file(
             inputs if len(inputs) > 1 else inputs[0],
             output,
-            model=_model(model, unsure_below),
+            model=model,
             jobs=jobs,
             entities=entities,
             encoding=encoding,
             progress=advance,
+            unsure_below=unsure_below,
         )
     if not quiet:
         _print_summary(summary, output)
@@ -216,11 +218,14 @@ def explain(
         pair = _one_pair([(question, answer)], None, None, encoding)
     import pqnlp
 
-    explanation = pqnlp.explain(question, answer, department, answered, model=_model(model, unsure_below))
+    opened = pqnlp.load(model, unsure_below=unsure_below)
+    explanation = pqnlp.explain(question, answer, department, answered, model=opened)
     if as_json:
         typer.echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2))
     else:
-        typer.echo(explanation.render(color=_colour(sys.stdout)))
+        width = shutil.get_terminal_size((100, 24)).columns
+        # click would strip the colours again where standard output is no terminal but they were asked for
+        typer.echo(explanation.render(color=_colour(sys.stdout), width=width), color=_colour(sys.stdout))
 
 
 @app.command()
@@ -244,16 +249,21 @@ def entities(
     counts: dict[str, int] = {}
     pairs = 0
     with _bar("pair", progress, lambda: _count(inputs, encoding)) as advance, writer:
+        from types import SimpleNamespace
+
         import pqnlp
         from pqnlp.corpus import read_batches
+        from pqnlp.pipeline import build_pipeline
 
+        tagger = SimpleNamespace(nlp=build_pipeline())  # entities need no fitted model
         for batch in read_batches(inputs if len(inputs) > 1 else inputs[0], encoding=encoding):
-            table = pqnlp.entities_table(batch)
+            table = pqnlp.entities_table(batch, model=tagger)
+            table["row"] += pairs
             writer.write(table)
             for kind, count in table["type"].value_counts().items():
                 counts[kind] = counts.get(kind, 0) + int(count)
             pairs += len(batch)
-            advance(pairs)
+            advance(len(batch))
     if not quiet:
         console = _console(err=output == "-")
         rows = [
@@ -262,6 +272,116 @@ def entities(
         _print_table(console, f"{writer.rows:,} mentions in {pairs:,} pairs", ["type", "mentions", "a pair"], rows)
         if output != "-":
             console.print(f"Written: {output}", highlight=False, markup=False)
+
+
+@app.command()
+def train(
+    labelled: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LABELLED", help="Tables with 'label' and texts, or 'label' and 'id'.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="Model folder to write.", show_default=False)
+    ],
+    texts: Annotated[
+        Optional[list[str]],
+        typer.Option("--texts", metavar="FILE", help="Where the texts of the ids are; may be repeated."),
+    ] = None,
+    asks: Annotated[
+        Optional[Path], typer.Option("--asks", metavar="FILE", help="Annotations of asks and sentences (JSON lines).")
+    ] = None,
+    splits: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--splits", metavar="FILE", help="CSV with id, split (train or test) and group; else a sixth is held out."
+        ),
+    ] = None,
+    name: Annotated[Optional[str], typer.Option("--name", help="Name of the model; else the folder's.")] = None,
+    version: Annotated[str, typer.Option("--version", help="Version of the model.")] = "1.0",
+    card: Annotated[
+        Optional[Path], typer.Option("--card", metavar="FILE", help="Markdown that ends the model card.")
+    ] = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Fit a model on labelled answers, measure it on those held out, and write its folder.
+
+    [bold]Example[/bold]: pqnlp train data/labels.csv --texts answers.parquet --splits data/splits.csv --output mymodel
+    """
+    import pqnlp
+
+    done = pqnlp.train_model(
+        labelled,
+        output=output,
+        texts=_few(texts),
+        asks=asks,
+        splits=splits,
+        name=name,
+        version=version,
+        card=card,
+        encoding=encoding,
+    )
+    console = _console()
+    if done["scores"]:
+        rows = [_score_row("this model", done["scores"])]
+        rows += [_score_row(name, scores) for name, scores in done["baselines"].items()]
+        header = ["", "macro-F1", *(f"F1 {label}" for label in done["scores"]["per_class"]), "kappa"]
+        _print_table(console, f"Held out: {done['scores']['n']:,} pairs", header, rows)
+    left_out = done["left_out"]
+    if len(left_out):
+        told = ", ".join(f"{count} {problem}" for problem, count in left_out["problem"].value_counts().items())
+        console.print(f"Left out: {told}", markup=False)
+    console.print(f"Written: {done['output']}, fitted on {done['rows']:,} pairs", markup=False)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder.", show_default=False)],
+    labelled: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LABELLED", help="Tables with 'label' and texts, or 'label' and 'id'.", show_default=False
+        ),
+    ],
+    texts: Annotated[
+        Optional[list[str]],
+        typer.Option("--texts", metavar="FILE", help="Where the texts of the ids are; may be repeated."),
+    ] = None,
+    splits: Annotated[
+        Optional[Path],
+        typer.Option("--splits", metavar="FILE", help="CSV with id and split: measure on the rows of 'test' only."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a model on labelled answers that it was not fitted on.
+
+    [bold]Example[/bold]: pqnlp evaluate models/default data/labels.csv --texts answers.parquet --splits data/splits.csv
+    """
+    import pqnlp
+
+    ids = _held_out(splits) if splits else None
+    result = pqnlp.evaluate_model(model, _few(labelled), texts=_few(texts), ids=ids)
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
+        return
+    console = _console()
+    per_class = result["per_class"]
+    rows = [
+        (label, *(f"{of[k]:.3f}" for k in ("precision", "recall", "f1")), f"{of['support']:,}")
+        for label, of in per_class.items()
+    ]
+    _print_table(
+        console, f"{result['model']} on {result['n']:,} pairs", ["label", "precision", "recall", "F1", "pairs"], rows
+    )
+    confusion = [(label, *map(str, row)) for label, row in zip(per_class, result["confusion"], strict=True)]
+    _print_table(console, "True label by row, predicted by column", ["", *per_class], confusion)
+    figures = [
+        (name.replace("_", " "), f"{value:.3f}")
+        for name, value in result.items()
+        if isinstance(value, float) and name not in ("n",)
+    ]
+    _print_table(console, "Over all", ["", ""], figures)
 
 
 @app.command()
@@ -309,10 +429,28 @@ def fetch(
         typer.echo(f"Missing: {len(summary['missing']):,} ids ({some}), all in {output}.missing.txt", err=True)
 
 
-def _model(path: str | None, unsure_below: float | None):
-    import pqnlp
+def _few(files: list[str] | None) -> Any:
+    return files[0] if files and len(files) == 1 else files or None
 
-    return pqnlp.load(path, unsure_below=unsure_below)
+
+def _score_row(name: str, scores: dict) -> tuple:
+    per_class = (f"{of['f1']:.3f}" for of in scores["per_class"].values())
+    return name.replace("_", " "), f"{scores['macro_f1']:.3f}", *per_class, f"{scores['kappa']:.3f}"
+
+
+def _held_out(splits: Path) -> list[str]:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(splits, dtype=str)
+        ids = table.loc[table["split"] == "test", "id"].tolist()
+    except (KeyError, ValueError) as error:
+        raise ReadError(
+            f"{splits} is not a table of splits ({error}): expected the columns 'id' and 'split'."
+        ) from None
+    if not ids:
+        raise ReadError(f"{splits} holds out no row: none has 'test' in the column 'split'.")
+    return ids
 
 
 def _check_not_input(inputs: list[str], output: str) -> None:
@@ -336,7 +474,7 @@ def _one_pair(source: Any, row: int | None, identity: str | None, encoding: str)
             rows = rows[row - 1 - seen : row - seen] if row > seen else rows[:0]
         if len(rows):
             pair = {key: None if value != value else value for key, value in batch.loc[rows[0]].items()}
-            if pair["problem"]:
+            if pair["problem"] not in ("", "duplicate_id", "not_english"):
                 raise ReadError(
                     f"The pair {pair['id']} cannot be scored: {PROBLEMS[pair['problem']]} ({pair['problem']})."
                 )
@@ -353,8 +491,8 @@ def _count(inputs: list[str], encoding: str) -> int | None:
 
 
 @contextmanager
-def _bar(unit: str, wanted: bool | None, total: Callable[[], int | None]) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the number done so far; it moves a bar with rate and time left on standard error."""
+def _bar(unit: str, wanted: bool | None, total: Callable[[], int | None]) -> Iterator[Callable[[int], Any]]:
+    """Yield a function to call with the number just done; it moves a bar with rate and time left on standard error."""
     if not (sys.stderr.isatty() if wanted is None else wanted):
         yield lambda done: None
         return
@@ -362,7 +500,7 @@ def _bar(unit: str, wanted: bool | None, total: Callable[[], int | None]) -> Ite
 
     # Nothing is shown of work that takes under a second.
     with tqdm(total=total(), unit=f" {unit}s", unit_scale=False, delay=1, dynamic_ncols=True, smoothing=0.1) as bar:
-        yield lambda done: bar.update(done - bar.n) and None
+        yield bar.update
 
 
 def _colour(stream) -> bool:

@@ -137,7 +137,7 @@ def fetch(
     encoding : str, default "utf-8"
         Encoding of `source` where it is a text file.
     progress : callable, optional
-        Called with the number of ids dealt with so far.
+        Called with the number of ids just dealt with.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def _from_api(ids, found, part: Path, api, rate, retries, timeout, progress) -> 
     last_trouble = ""
     in_a_row = 0
     with _session(retries) as session, part.open("a", encoding="utf-8") as kept:
-        for done, identity in enumerate(_paced(ids, found, rate), 1):
+        for identity in _paced(ids, found, rate):
             if identity not in found:
                 try:
                     row = _one(session, f"{api.rstrip('/')}/{quote(identity, safe='')}", identity, timeout, retries)
@@ -276,7 +276,7 @@ def _from_api(ids, found, part: Path, api, rate, retries, timeout, progress) -> 
                     kept.write(json.dumps({"id": identity, "row": row}) + "\n")
                     kept.flush()
             if progress:
-                progress(done)
+                progress(1)
     if failed:
         have = sum(1 for identity in ids if identity in found)
         raise FetchError(

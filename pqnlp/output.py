@@ -225,10 +225,12 @@ class TableWriter:
         """Put the file in its place, or remove what was written of it."""
         failure = None
         try:
+            if error is not None and self._parquet is not None:
+                _close_quietly(self._parquet)
             if error is None:
                 if self._parquet is not None:
                     self._parquet.close()
-                elif self._form == "parquet":
+                if self._parquet is None and self._form == "parquet":
                     pa, pq = _pyarrow(self.path)
                     pq.write_table(pa.table({}), self._raw)
                 if str(self.path) == "-":
@@ -242,6 +244,8 @@ class TableWriter:
                 self._temporary = None
         except OSError as trouble:
             failure = self._failure(trouble)
+            if self._parquet is not None:
+                self._parquet.is_open = False  # or it would try again, and complain, when it is collected
         finally:
             for file in reversed(self._stack):
                 _close_quietly(file)
@@ -268,7 +272,7 @@ class TableWriter:
 def _close_quietly(file) -> None:
     try:
         file.close()
-    except OSError:
+    except Exception:  # another error is on its way already
         pass
 
 
