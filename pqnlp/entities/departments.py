@@ -295,10 +295,15 @@ class DepartmentTagger(MentionTagger):
             extensions.get(("._.", "pqnlp_question", None, None), ""),
             text if text.startswith("To ask") else "",
         ):
-            slug = resolve_department(source, date) if source else None
+            slug = _resolved(source[:200], date) if source else None
             if slug:
                 return slug
         return ""
+
+
+@lru_cache(maxsize=4096)
+def _resolved(name_or_text: str, date: str) -> str | None:
+    return resolve_department(name_or_text, date)
 
 
 @lru_cache(maxsize=1024)

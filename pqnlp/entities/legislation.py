@@ -290,13 +290,20 @@ def _eu_identity(m: re.Match) -> str:
     return f"{'eur' if kind == 'Regulation' else 'eudr'}/{year}/{int(number)}"
 
 
-_MAY_CITE = re.compile(r"\b(?:Act|Bill|Regulation|Order|Rules|Measure|Directi|Convention|Treat|treat|Protocol|Agreement|agreement|FTA|Law\b|regulations|bill\b)")
+_CITING_WORDS = (" Act", " Bill", " Regulation", " Order", " Rules", " Measure", " Directi", "Convention", " Treat", " Protocol", "greement", "FTA", " regulations", "Directive")
+
+
+def _may_cite(text: str) -> bool:
+    return any([word in text for word in _CITING_WORDS])
+
+
+_EU_NUMBER = re.compile(r"\d/\d{2}")
 
 
 def _cited(text: str, titles: _Titles) -> list[_Cited]:
     out: list[_Cited] = []
     taken = -1
-    for m in _CITED_EU.finditer(text):
+    for m in _CITED_EU.finditer(text) if _EU_NUMBER.search(text) and ("egulation" in text or "irective" in text or "ecision" in text) else ():
         start, end, provision = _with_provision(text, m.start(), m.end(), -1)
         out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
     for m in _HEAD.finditer(text):
@@ -412,7 +419,7 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
     ['https://www.legislation.gov.uk/ukpga/2023/50/section/12']
     """
     titles = titles or _package_titles()
-    if _MAY_CITE.search(text) is None:
+    if not _may_cite(text):
         cited: list[_Cited] = []
     else:
         cited = _cited(text, titles)
@@ -427,7 +434,7 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
         whole, end, provision = _with_provision(text, start, end, -1)
         popular.append(_Cited(whole, end, text[start:end], "", identity, provision, "", start))
     cited += popular
-    background = _cited(question, titles) if question and question != text and _MAY_CITE.search(question) else []
+    background = _cited(question, titles) if question and question != text and _may_cite(question) else []
     _borrow_years(cited, background, titles)
     defined = _definitions(text, cited) | {k: v for k, v in (_definitions(question, background).items() if background else ())}
     short = _short_forms(text, cited, background, defined, titles)

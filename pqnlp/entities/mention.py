@@ -17,7 +17,6 @@ DOC_EXTENSIONS = ("pqnlp_department", "pqnlp_date", "pqnlp_question")
 # On spans that are equally long the first of these wins.
 _RANK = {"DEPARTMENT": 0, "LEGISLATION": 1, "ORG": 2, "DATE": 3}
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*|[\w.%+-]+@[\w-]+\.[\w.-]+|\b[\w.-]+\.(?:gov|org|co|ac|nhs|police)\.uk(?:/[^\s()<>]*)?", re.IGNORECASE)  # fmt: skip
-_MAY_HOLD_ADDRESS = re.compile(r"://|www\.|@|\.uk", re.IGNORECASE)
 
 
 class Mention(NamedTuple):
@@ -75,7 +74,7 @@ def doc_text(doc: Doc) -> str:
 
 def address_spans(text: str) -> list[tuple[int, int]]:
     """Return the offsets of web and mail addresses in `text`: nothing is marked inside them."""
-    if _MAY_HOLD_ADDRESS.search(text) is None:
+    if not ("://" in text or "www." in text or "@" in text or ".uk" in text):
         return []
     return [m.span() for m in _ADDRESS.finditer(text)]
 
@@ -97,33 +96,40 @@ def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
     addresses = _remember(doc)[2]
     if addresses:
         mentions = [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
-    candidates = [(s.start_char - s.end_char, _RANK.get(s.label_, 9), s.start, s, None) for s in doc.ents]
+    char_span = doc.char_span
+    new = []
     for m in mentions:
-        span = doc.char_span(m.start, m.end, label=m.type, kb_id=m.id, alignment_mode="expand")
+        span = char_span(m.start, m.end, label=m.type, kb_id=m.id, alignment_mode="expand")
         if span is not None:
-            candidates.append((m.start - m.end, _RANK[m.type], span.start, span, m))
-    candidates.sort(key=lambda c: c[:3])
+            new.append((m.start - m.end, _RANK[m.type], span.start, span.end, span, m))
+    old = [(s.start, s.end, s) for s in doc.ents]
+    beside = not any(a < end and start < b for _, _, start, end, _, _ in new for a, b, _ in old)
+    if not beside:
+        new += [(s.start_char - s.end_char, _RANK.get(s.label_, 9), a, b, s, None) for a, b, s in old]
+    if len(new) > 1:
+        new.sort(key=lambda c: c[:3])
     taken: set[int] = set()
     kept = []
-    for _, _, start, span, m in candidates:
-        end = span.end
+    for _, _, start, end, span, m in new:
         if start in taken or end - 1 in taken:
             continue
         taken.update(range(start, end))
         kept.append(span)
         if m is not None:
             _annotate(doc, span, m)
-    doc.ents = kept
+    # Where nothing overlaps the entities that are there, they need not be written again.
+    if old and beside:
+        doc.set_ents(kept, default="unmodified")
+    else:
+        doc.set_ents(kept)
 
 
 def _annotate(doc: Doc, span: Span, m: Mention) -> None:
     # The keys under which spaCy keeps span attributes; setting them one by one through `span._` is ten times slower.
     start, end, data = span.start_char, span.end_char, doc.user_data
-    for name, value in zip(SPAN_EXTENSIONS, (m.url, m.first, m.last, m.successor, m.named), strict=True):
+    for name, value in zip(SPAN_EXTENSIONS, (m.url, m.first, m.last, m.successor, m.named)):  # noqa: B905
         if value:
             data["._.", name, start, end] = value
-        else:
-            data.pop(("._.", name, start, end), None)
 
 
 class MentionTagger:

@@ -175,27 +175,27 @@ def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
     return features
 
 
-_BEFORE = re.compile(r"([\w’'£.]+|[(“‘\"|•:;,/–-])? ?([\w’'£]+|[(“‘\"|•:;,/–-]) ?$")
-_AFTER = re.compile(r" ?([\w£]+|[^\w\s])? ?([\w£]+|[^\w\s])?")
 
 
 def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list[str]:
     """Describe where a name stands: the two words before and after it, and what `text` or `elsewhere` calls in full."""
-    floor = max(0, start - 28)
-    before = text[floor:start]
+    before = text[start - 28 if start > 28 else 0 : start]
     newline = before.rfind("\n")
-    if newline >= 0:
-        before = before[newline + 1 :]
-    m = _BEFORE.search(before)
-    if m is None:
-        p1, p2, word_before = ("^" if not before else "?"), "^", ""
+    words = (before[newline + 1 :] if newline >= 0 else before).split()
+    word_before = words[-1] if words else ""
+    p1 = word_before.lower() or "^"
+    p2 = words[-2].lower() if len(words) > 1 else "^"
+    if before and before[-1] not in " \n":  # "(Ofcom" or "non-NHS"
+        p1 = before[-1]
+    after = text[end : end + 28]
+    if after[:1] == " ":
+        words = after.split(None, 2)
+        n1 = words[0].lower() if words else "$"
+        n2 = words[1].lower() if len(words) > 2 else "$"
+    elif after[:2] in ("’s", "'s"):
+        n1, n2 = "’s", after[3:].partition(" ")[0].lower()
     else:
-        word_before = m.group(2)
-        p1, p2 = word_before.lower(), (m.group(1) or "^").lower()
-    m = _AFTER.match(text, end, end + 28)
-    n1, n2 = (m.group(1) or "$").lower(), (m.group(2) or "$").lower()
-    if n1 in ("’", "'") and n2 == "s":
-        n1 = "’s"
+        n1, n2 = after[:1] or "$", after[1:].strip().partition(" ")[0].lower()
     features = ["p1=" + p1, "p2=" + p2 + "_" + p1, "n1=" + n1, "n2=" + n1 + "_" + n2, "p1n1=" + p1 + "_" + n1]
     # A capital word that touches the name: the name is probably longer than the candidate.
     following = text[end : end + 2]
