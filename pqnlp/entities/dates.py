@@ -63,7 +63,7 @@ _BY_START = {
     |(?P<monthday>(?P<mdm>{MONTH})[ ](?P<mdd>\d\d?(?:st|nd|rd|th))(?!\w))
     |(?P<monthyear>(?P<ym>{MONTH}),?[ ]?(?:of[ ])?(?P<yy>{YEAR})(?![\d]))
     |(?P<monthyr>(?P<sm>{MONTH})[-’' /](?P<sy>\d\d)(?![\w%:.,]\d|\w|%|[ ](?:people|per|working)))
-    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Yy]esterday|[Tt]omorrow|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
+    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
     |(?P<month>(?P<m>{MONTH})(?![\w’'-]|[ ]\d))
     )"""
     ),
@@ -86,7 +86,7 @@ _BY_START = {
     |(?P<relmany>(?P<rw>[Ll]ast|[Pp]ast|[Pp]revious|[Nn]ext|[Cc]oming|[Pp]receding|[Ff]ollowing|[Ff]irst|[Rr]ecent|[Ll]atest|[Ff]orthcoming|[Mm]ost[ ]recent|[Pp]rior)[ ](?:(?:full|complete)[ ])?(?P<rn>{NUMBER})?[ ]?(?P<ru>{UNIT})s(?!\w))
     |(?P<relone>(?P<ow>[Tt]his|[Ll]ast|[Nn]ext|[Cc]urrent|[Pp]revious|[Cc]oming|[Pp]ast|[Ff]ollowing|[Ss]ame|[Ff]orthcoming|[Uu]pcoming|[Pp]resent|[Ll]atest|[Pp]receding|[Mm]ost[ ]recent)[ ](?P<ou>{UNIT}|{SEASON}(?![ ](?:Budget|Statement))|{WEEKDAY}|{MONTH}|evening|morning|afternoon|weekend|Christmas|Easter|summer[ ]recess)(?![\w-]|[ ]recess))
     |(?P<year>(?:(?P<ycal>(?:{KIND}[ ])?[Yy]ears?)[ ])?(?P<y>{YEAR})(?![\d%]|[,.]\d|[-/:][\d]|s\b)(?:[ ](?P<yk>{KIND})[ ][Yy]ear)?)
-    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Yy]esterday|[Tt]omorrow|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
+    |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
     |(?P<season>{SEASON}(?![\w-]))
     )"""
     ),
@@ -103,7 +103,7 @@ def _starts() -> dict[str, str]:
     starts = {str(d): "digit" for d in range(10)}
     for word in words:
         starts[word + " "] = starts[word.capitalize() + " "] = "word"
-    for word in ("most recent ", "spring", "summer", "autumn", "winter", "yesterday", "turn of", "very end of", "end of", "start of", "beginning of", "middle of", "close of"):
+    for word in ("most recent ", "spring", "summer", "autumn", "winter", "turn of", "very end of", "end of", "start of", "beginning of", "middle of", "close of"):
         starts[word] = starts[word.capitalize()] = "word"
     for word in ("FY", "AY ", "Q1", "Q2", "Q3", "Q4", "Easter", "Christmas", "Whit", "conference recess"):
         starts[word] = "word"
@@ -437,9 +437,8 @@ def _read_relmany(m, text, today):
     span = m.span()
     word, n = m["rw"].lower(), m["rn"]
     kind, unit = _unit(m["ru"])
-    if n is None and word in ("first", "latest", "following", "preceding", "most recent", "last", "past", "previous", "next"):
-        return None
-    if word == "first":
+    # Of the bare plurals only "coming months" points at a period; "recent years" and the like are vague adverbs.
+    if word == "first" or n is None and (word != "coming" or unit not in ("month", "week")):
         return None
     count = None if n in (None, "few", "several") else _NUMBERS.get(n) or int(n)
     if today is None or count is None or unit in ("term", "session", "parliament", "century"):

@@ -25,8 +25,12 @@ TYPES = frozenset(
 )
 
 # The word a title ends in. Those of the second group are titles only with a year or in the table.
-_HEAD = re.compile(
-    r"\b(?:Acts?|Bills?|Regulations?|regulations|Order|Rules|Measure|Directions|Directive|Convention|Treaty|treaty|Conventions|Protocol|Agreement|agreement|FTA|Statute|Law|Code)\b(?![-’'](?!s\b)|-)"
+_HEADS = Automaton(
+    {
+        word: word
+        for word in """Act Acts Bill Bills bill Regulation Regulations regulations Order Rules Measure Directions Directive Convention Conventions Treaty treaty Protocol
+        Agreement agreement FTA Statute Code Decision Directives Decisions""".split()
+    }
 )
 _YEAR = re.compile(
     r"(?P<ext>(?: \((?:Northern Ireland|Scotland|Wales|England|England and Wales|Isle of Man|No\.? ?\d+|[A-Z]{2,6})\))*)(?:,? (?:of )?(?P<y>1[6-9]\d\d|20\d\d)| \((?P<yb>1[89]\d\d|20\d\d)\))(?![\d/-])"
@@ -57,6 +61,7 @@ _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
     Both Several Various Such Each Every Another""".split()
 )
+_NO_TITLE = frozenset("Acts Bills bill treaty Decision Decisions Directives".split())
 _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
 _TREATY_TAIL = re.compile(
@@ -65,10 +70,9 @@ _TREATY_TAIL = re.compile(
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
-_SHORT = re.compile(
-    r"(?P<det>\b(?:[Tt]he|[Tt]his|[Tt]hat|[Ss]aid|[Nn]ew|[Bb]oth|[Pp]roposed|[Ss]ame|[Oo]f|[Uu]nder) )(?:(?P<y>1[89]\d\d|20\d\d) )?(?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure|bill|treaty|regulations|Agreement)\b(?! (?:of|on|for|against|to [A-Z]|paper|number|payer|for)\b|-|’? ?No)"
-)
-_YEARED = re.compile(r"(?<![\w/])(?P<y>1[89]\d\d|20\d\d) (?P<w>Act|Bill|Regulations|Order|Directive|Convention|Treaty|Measure)\b")
+_SHORT_WORDS = frozenset("Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split())
+_BEFORE_SHORT = re.compile(r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same)?|[Tt]his|[Tt]hat)) $")
+_NOT_SHORT_AFTER = re.compile(r" (?:of|on|for|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b")
 
 TitleTable = Mapping[str, str]
 
@@ -177,7 +181,7 @@ class _Cited:
         self.title_start = start if title_start is None else title_start
 
 
-def _title_start(text: str, end: int, titles: _Titles) -> int | None:
+def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = None) -> int | None:
     """Walk left from the head word over the words of a title; return where the title begins."""
     floor = max(0, end - 220)
     at = end
@@ -214,7 +218,7 @@ def _title_start(text: str, end: int, titles: _Titles) -> int | None:
         return None
     best_known = None
     for start, word in starts:
-        if (word[0].isupper() or word == "(") and _key(text[start:end]) in titles.known:
+        if (word[0].isupper() and word != "The" or word == "(") and head_end is not None and _key(text[start:head_end]) in titles.known:
             best_known = start
     if best_known is not None:
         return best_known
@@ -223,7 +227,9 @@ def _title_start(text: str, end: int, titles: _Titles) -> int | None:
     cut = 0
     for i, (_, word) in enumerate(words):
         nxt = words[i + 1][1] if i + 1 < len(words) else ""
-        if word in ("the",) and i and words[i - 1][1] in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through"):
+        if word == "the" and i and text[words[i][0] - 2] == ",":
+            cut = i + 1
+        elif word == "the" and i and words[i - 1][1] in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through"):
             if not (words[i - 1][1] in ("of", "from", "at") and i >= 2 and nxt in ("Child", "Sea", "Crown", "Person", "People", "Public", "Time", "House", "Environment", "Elderly", "Rights")):
                 cut = i + 1
         elif word in _LEADING and i == cut:
@@ -290,29 +296,29 @@ def _eu_identity(m: re.Match) -> str:
     return f"{'eur' if kind == 'Regulation' else 'eudr'}/{year}/{int(number)}"
 
 
-_CITING_WORDS = (" Act", " Bill", " Regulation", " Order", " Rules", " Measure", " Directi", "Convention", " Treat", " Protocol", "greement", "FTA", " regulations", "Directive")
+Head = tuple[int, int, str]
 
 
-def _may_cite(text: str) -> bool:
-    return any([word in text for word in _CITING_WORDS])
+def _heads(text: str) -> list[Head]:
+    """Return where words stand that a title can end in, or that can be short for one."""
+    return [(start, end, word) for start, end, word in _HEADS.find(text) if start and text[end : end + 1] != "-"]
 
 
 _EU_NUMBER = re.compile(r"\d/\d{2}")
 
 
-def _cited(text: str, titles: _Titles) -> list[_Cited]:
+def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
     out: list[_Cited] = []
     taken = -1
+    if not heads:
+        return out
     for m in _CITED_EU.finditer(text) if _EU_NUMBER.search(text) and ("egulation" in text or "irective" in text or "ecision" in text) else ():
         start, end, provision = _with_provision(text, m.start(), m.end(), -1)
         out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
-    for m in _HEAD.finditer(text):
-        head, end = m.group(), m.end()
-        if m.start() < taken:
+    for at, end, head in heads:
+        if at < taken or text[at - 1] != " " or head in _NO_TITLE:
             continue
-        if any(c.start <= m.start() < c.end for c in out):
-            continue
-        if text[max(0, m.start() - 1) : m.start()] != " ":
+        if any(c.start <= at < c.end for c in out):
             continue
         combined = _GOES_ON.match(text, end)
         if combined:
@@ -320,15 +326,13 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
             head = combined["head"] or head
         y = _YEAR.match(text, end)
         year = (y["y"] or y["yb"]) if y else ""
-        if head in ("treaty", "Law"):
+        start = _title_start(text, at, titles, end)
+        if start is None or text.startswith((" Orders", " Order ", " Assessment"), end):
             continue
-        start = _title_start(text, m.start(), titles)
-        if start is None or text.startswith((" Orders", " Order "), end):
-            continue
-        while (country := _COUNTRY.match(text, start, m.start())) is not None and _key(text[start:end]) not in titles.known:
+        while (country := _COUNTRY.match(text, start, at)) is not None and _key(text[start:end]) not in titles.known:
             start = country.end()
         title = text[start:end]
-        if m.start() - start < 1:
+        if at - start < 1:
             continue
         before_words = title.rsplit(" ", 1)[0].split()
         if all(w in _GENERIC_BEFORE or w in ("and", "of", "or") for w in before_words):
@@ -341,8 +345,6 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
         if head in _NEEDS_YEAR and not year and _key(title) not in titles.known:
             continue
         if head == "Regulations" and not year and len(before_words) < 1:
-            continue
-        if head in ("Acts", "Bills"):
             continue
         tail = _YEAR.match(text, end)
         title_end = end
@@ -371,7 +373,7 @@ def _cited(text: str, titles: _Titles) -> list[_Cited]:
 
 
 _COUNTRY = re.compile(r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])")
-_AGREEMENT = re.compile(r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Protection|Services|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free")
+_AGREEMENT = re.compile(r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free")
 
 
 def _treaty_like(title: str, head: str, year: str) -> bool:
@@ -419,10 +421,8 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
     ['https://www.legislation.gov.uk/ukpga/2023/50/section/12']
     """
     titles = titles or _package_titles()
-    if not _may_cite(text):
-        cited: list[_Cited] = []
-    else:
-        cited = _cited(text, titles)
+    heads = _heads(text)
+    cited = _cited(text, titles, heads)
     covered = [(c.start, c.end) for c in cited]
     popular = []
     for start, end, identity in _popular().find(text):
@@ -434,10 +434,12 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
         whole, end, provision = _with_provision(text, start, end, -1)
         popular.append(_Cited(whole, end, text[start:end], "", identity, provision, "", start))
     cited += popular
-    background = _cited(question, titles) if question and question != text and _may_cite(question) else []
+    if not cited and not heads and not popular:
+        return []
+    background = _cited(question, titles, _heads(question)) if question and question != text else []
     _borrow_years(cited, background, titles)
     defined = _definitions(text, cited) | {k: v for k, v in (_definitions(question, background).items() if background else ())}
-    short = _short_forms(text, cited, background, defined, titles)
+    short = _short_forms(text, heads, cited, background, defined, titles)
     out = []
     for c in [*cited, *short]:
         identity = c.identity
@@ -480,7 +482,8 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
     return defined
 
 
-def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited], titles: _Titles) -> list[_Cited]:
+def _short_forms(
+    text: str, heads: list[Head], cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited], titles: _Titles) -> list[_Cited]:
     spans = sorted((c.start, c.end) for c in cited)
 
     def free(start: int, end: int) -> bool:
@@ -505,31 +508,29 @@ def _short_forms(text: str, cited: list[_Cited], background: list[_Cited], defin
             year = _YEAR.match(text, m.end())
             add(m.start(), year.end() if year and name.isupper() else m.end(), target, target.word)
     everything = [*cited, *background]
-    if "Act" in text or "Bill" in text or "Regulations" in text or "Order" in text or "reaty" in text or "Convention" in text or "Directive" in text or "bill" in text or "Agreement" in text:
-        for m in _YEARED.finditer(text):
-            if m.start():
-                start = _title_start(text, m.start() - 1, titles) if text[m.start() - 1 : m.start()] == " " else None
-                if start is not None and len(text[start : m.start()].split()) > 1:
-                    title = f"{text[start:m.start()]}{m['w']}"
-                    add(start, m.end(), _Cited(start, m.end(), title, m["y"], titles.get(title, m["y"]), "", m["w"]), m["w"])
-                else:
-                    add(m.start(), m.end(), _only(everything, m["w"], m["y"], m.start()), m["w"])
-        for m in _SHORT.finditer(text):
-            word = m["w"]
-            if m["y"]:
-                continue
-            start = m.start("w")
-            det = m["det"].strip().lower()
-            if det in ("new", "of", "under", "proposed") and text[max(0, m.start() - 4) : m.start()].lower() != "the " and det != "of":
-                continue
-            if det in ("of", "under", "both"):
-                continue
-            if word in ("bill", "treaty", "regulations"):
-                if not any(o.word.lower() == word for o in everything):
-                    continue
-            if word in ("Order", "Measure", "Directive", "Agreement") and not any(o.word == word for o in everything):
-                continue
-            add(start, m.end(), _only(everything, word, "", start), word)
+    for start, end, word in heads:
+        if word not in _SHORT_WORDS or text[start - 1] != " ":
+            continue
+        m = _BEFORE_SHORT.search(text, max(0, start - 16), start)
+        if m is None:
+            continue
+        if m["year"]:
+            year_at = m.start("year")
+            title_at = _title_start(text, year_at - 1, titles) if text[year_at - 1 : year_at] == " " else None
+            if title_at is not None and len(text[title_at:year_at].split()) > 1:  # "the Health and Social Care 2012 Act"
+                title = f"{text[title_at:year_at]}{word}"
+                add(title_at, end, _Cited(title_at, end, title, m["year"], titles.get(title, m["year"]), "", word), word)
+            else:
+                add(year_at, end, _only(everything, word, m["year"], year_at), word)
+            continue
+        if not m["article"] or _NOT_SHORT_AFTER.match(text, end):
+            continue
+        # These words are too common to be a law's short form unless the pair cites one that ends in them.
+        if word in ("bill", "treaty", "regulations") and not any(o.word.lower() == word for o in everything):
+            continue
+        if word in ("Order", "Measure", "Directive", "Agreement") and not any(o.word == word for o in everything):
+            continue
+        add(start, end, _only(everything, word, "", start), word)
     return out
 
 

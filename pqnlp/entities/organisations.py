@@ -32,7 +32,7 @@ _DEMONYM = (
     "Hong Kong|Taiwan|Falkland Islands|St Helena|Gibraltar|Bermudian|Montserrat|Cayman Islands|Trump|Biden|Maduro|Assad"
 )
 _COMPANY = re.compile(r"(?<!\w)[A-Z][\w&’'-]+(?: (?!and\b|with\b|for\b|to\b|the\b|by\b|is\b|that\b|as\b|or\b|has\b|are\b|was\b)[\w&’'().-]+| and (?=[A-Z])){0,6} (?:[Ll]td|[Ll]imited|plc|PLC|LLP|Inc|GmbH)(?!\w)")
-_COMPANY_WORDS = (" Limited", " limited", " Ltd", " ltd", " plc", " PLC", " LLP", " Inc", " GmbH")
+_COMPANY_WORDS = Automaton({word: word for word in ("Limited", "limited", "Ltd", "ltd", "plc", "PLC", "LLP", "Inc", "GmbH")})
 _FIRST = re.compile(r"(?:The|In|By|For|With|And|However|While|From|To|At|On|Under|Contract|Suppliers?|Total) ")
 _STATES = frozenset(_DEMONYM.replace("\\", "").split("|"))
 _STATE_BODIES = """Government government Administration administration Armed_Forces armed_forces Navy navy Air_Force air_force Parliament parliament Embassy
@@ -185,7 +185,7 @@ class OrganisationTagger(MentionTagger):
         if "overnment of " in text:
             for m in _GOVERNMENT_OF.finditer(text):
                 spans.setdefault(m.span(), "")
-        if any([word in text for word in _COMPANY_WORDS]):
+        if _COMPANY_WORDS.find(text):
             for m in _COMPANY.finditer(text):
                 start = m.start()
                 while (first := _FIRST.match(text, start, m.end())) is not None:
