@@ -73,7 +73,7 @@ def train_model(
     problems = rows["problem"].isin(("", "duplicate_id"))
     left_out = rows.loc[~problems, ["id", "problem"]]
     rows = rows[problems].reset_index(drop=True)
-    rows = _split(rows, splits)
+    rows = split_rows(rows, splits)
     _check(rows)
     if asks is not None:
         rows = add_asks(rows, asks)
@@ -120,7 +120,7 @@ def _command() -> str:
     )
 
 
-def _split(rows: "pd.DataFrame", splits: str | Path | None) -> "pd.DataFrame":
+def split_rows(rows: "pd.DataFrame", splits: str | Path | None) -> "pd.DataFrame":
     import pandas as pd
 
     from pqnlp.groups import near_duplicate_groups
