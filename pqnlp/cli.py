@@ -324,9 +324,12 @@ def train(
     )
     console = _console()
     if done["scores"]:
-        rows = [_score_row("this model", done["scores"])]
-        rows += [_score_row(name, scores) for name, scores in done["baselines"].items()]
-        header = ["", "macro-F1", *(f"F1 {label}" for label in done["scores"]["per_class"]), "kappa"]
+        columns = {"this model": done["scores"], **done["baselines"]}
+        rows = [("macro-F1", *(f"{of['macro_f1']:.3f}" for of in columns.values()))]
+        for label in done["scores"]["per_class"]:
+            rows.append((f"F1 {label}", *(f"{of['per_class'][label]['f1']:.3f}" for of in columns.values())))
+        rows.append(("kappa", *(f"{of['kappa']:.3f}" for of in columns.values())))
+        header = ["", *(name.replace("_", " ") for name in columns)]
         _print_table(console, f"Held out: {done['scores']['n']:,} pairs", header, rows)
     left_out = done["left_out"]
     if len(left_out):
@@ -431,11 +434,6 @@ def fetch(
 
 def _few(files: list[str] | None) -> Any:
     return files[0] if files and len(files) == 1 else files or None
-
-
-def _score_row(name: str, scores: dict) -> tuple:
-    per_class = (f"{of['f1']:.3f}" for of in scores["per_class"].values())
-    return name.replace("_", " "), f"{scores['macro_f1']:.3f}", *per_class, f"{scores['kappa']:.3f}"
 
 
 def _held_out(splits: Path) -> list[str]:
