@@ -10,23 +10,23 @@ from pqnlp._version import __version__
 
 if TYPE_CHECKING:
     from pqnlp.corpus import read
-    from pqnlp.evaluate import evaluate_model
-    from pqnlp.explain import Explanation, explain
+    from pqnlp.evaluation import evaluate_model
+    from pqnlp.explanation import Explanation, explain
     from pqnlp.model import Model, load
-    from pqnlp.score import entities_table, score, score_file
-    from pqnlp.train import train_model
+    from pqnlp.scoring import entities_table, score, score_file
+    from pqnlp.training import train_model
 
 _HOME = {
     "read": "corpus",
-    "evaluate_model": "evaluate",
-    "explain": "explain",
-    "Explanation": "explain",
+    "evaluate_model": "evaluation",
+    "explain": "explanation",
+    "Explanation": "explanation",
     "Model": "model",
     "load": "model",
-    "score": "score",
-    "score_file": "score",
-    "entities_table": "score",
-    "train_model": "train",
+    "score": "scoring",
+    "score_file": "scoring",
+    "entities_table": "scoring",
+    "train_model": "training",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -103,13 +103,13 @@ class Model:
 
     def score(self, source, **options):
         """Score pairs with this model; see `pqnlp.score`."""
-        from pqnlp.score import score
+        from pqnlp.scoring import score
 
         return score(source, model=self, **options)
 
     def explain(self, question: str, answer: str, **options):
         """Explain one pair with this model; see `pqnlp.explain`."""
-        from pqnlp.explain import explain
+        from pqnlp.explanation import explain
 
         return explain(question, answer, model=self, **options)
 

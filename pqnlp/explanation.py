@@ -193,7 +193,7 @@ def explain(
     opened = load(model)
     analysis = opened.classifier.analyse([(row["question"], row["answer"])])
     (explanation,) = explanations(analysis, opened)
-    from pqnlp.score import tag_rows
+    from pqnlp.scoring import tag_rows
 
     entities = tag_rows(
         opened.nlp, [row["question"]], [row["answer"]], [department], [row["answered"] if answered else None]

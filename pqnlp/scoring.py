@@ -242,7 +242,7 @@ def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dic
     """Score one batch; plain lists in and out, so that they travel between processes cheaply."""
     import numpy as np
 
-    from pqnlp.explain import pointed_at
+    from pqnlp.explanation import pointed_at
 
     n = len(columns["answer"])
     names = [str(c) for c in model.classifier.classes_]
