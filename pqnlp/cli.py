@@ -516,15 +516,25 @@ def _console(*, err: bool = False) -> "Console":
 def _print_table(
     console: "Console", title: str, header: list[str], rows: list[tuple], *, stretch: int | None = None
 ) -> None:
+    """Print a table; the column `stretch` is cut to what the others leave of the line."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for at, name in enumerate(header):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if at == stretch else None)
+        longest = max((len(str(row[at])) for row in rows), default=0)
+        figures = at > 0 and all(str(row[at])[:1].isdigit() for row in rows)
+        table.add_column(
+            name,
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=None if at == stretch else min(max(longest, len(name)), 40),
+            justify="right" if figures else "left",
+        )
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(Text(title, style="bold"))
     console.print(table)
 
 
@@ -549,7 +559,7 @@ def _print_summary(summary: dict, output: str) -> None:
             (name, f"{count:,}", PROBLEMS.get(name, ""))
             for name, count in sorted(problems.items(), key=lambda p: -p[1])
         ]
-        _print_table(console, "Problems", ["problem", "pairs", "what it means"], told)
+        _print_table(console, "Problems", ["problem", "pairs", "what it means"], told, stretch=2)
     if output == "-":
         return
     from pqnlp.output import first_rows
