@@ -522,14 +522,18 @@ def _print_table(
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    widths = [
+        min(40, max(len(str(cell)) for cell in (name, *(row[at] for row in rows)))) for at, name in enumerate(header)
+    ]
+    if stretch is not None:  # a column is parted from the next by three characters
+        widths[stretch] = max(10, console.width - sum(widths) + widths[stretch] - 3 * len(widths))
     for at, name in enumerate(header):
-        longest = max((len(str(row[at])) for row in rows), default=0)
         figures = at > 0 and all(str(row[at])[:1].isdigit() for row in rows)
         table.add_column(
             name,
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if at == stretch else min(max(longest, len(name)), 40),
+            **({"max_width": widths[at]} if at == stretch else {"min_width": widths[at]}),
             justify="right" if figures else "left",
         )
     for row in rows:
