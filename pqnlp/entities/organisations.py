@@ -15,7 +15,7 @@ from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_ex
 from pqnlp.entities.recogniser import OrganisationModel, candidates
 from pqnlp.registry import read_table
 
-__all__ = ["OrganisationTagger", "gazetteer"]
+__all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
 
 GOVUK = "https://www.gov.uk/government/organisations/"
 
@@ -31,7 +31,19 @@ _DEMONYM = (
     "Swedish|Swiss|Syrian|Taiwanese|Tanzanian|Thai|Tunisian|Turkish|Ugandan|Ukrainian|US|U\\.S\\.|USA|United States|Venezuelan|Vietnamese|Yemeni|Zambian|Zimbabwean|"
     "Hong Kong|Taiwan|Falkland Islands|St Helena|Gibraltar|Bermudian|Montserrat|Cayman Islands|Trump|Biden|Maduro|Assad"
 )
-_COMPANY = re.compile(r"(?<!\w)[A-Z][\w&’'-]+(?: (?!and\b|with\b|for\b|to\b|the\b|by\b|is\b|that\b|as\b|or\b|has\b|are\b|was\b)[\w&’'().-]+| and (?=[A-Z])){0,6} (?:[Ll]td|[Ll]imited|plc|PLC|LLP|Inc|GmbH)(?!\w)")
+_COMPANY = re.compile(
+    r"(?<!\w)[A-Z][\w&-]*(?:[’'](?!s\b)\w*)?(?: (?:[A-Z0-9][\w&’'.-]*|\([A-Z][\w ]+\)|&|and(?= [A-Z])|of)){0,6} (?:Ltd|Limited|plc|PLC|LLP|Inc|GmbH)(?!\w)"
+    r"|(?<!\w)[A-Z][\w&’'-]+(?: (?!and\b|with\b|for\b|to\b|the\b|by\b|is\b|that\b|as\b|or\b|has\b|are\b|was\b|issued\b|be\b|were\b|of\b|in\b)[\w&’'-]+){0,5} (?:ltd|limited)(?= ?(?:[,;.()]|and\b|\n|$))"
+)
+# Names that go on after a head: a mission abroad, a parliamentary group's subject, a prison's, a borough's or a board's place.
+_LONGER = re.compile(
+    r"(?:British )?(?:Embassy|High Commission|Consulate(?:[- ]General)?) in [A-Z]\w+(?: [A-Z]\w+)*"
+    r"|All[- ]Party[- ]Parliamentary Group (?:for|on) (?:the )?[A-Z][\w-]+(?: (?:and |in |of |the |for |on )*[A-Z][\w-]+)*"
+    r"|HM(?:P|YOI|P/YOI|P & YOI|P and YOI) [A-Z][\w-]+(?: [A-Z]\w+)?"
+    r"|(?:London|Royal) Borough of [A-Z]\w+(?: and [A-Z]\w+| Hamlets| Forest| upon Thames)*"
+    r"|NHS (?:[A-Z][\w’-]+,? (?:and )?){1,8}(?:ICB|Integrated Care Board)(?!\w)"
+)
+_LONGER_WORDS = Automaton({w: w for w in ("Embassy in", "Commission in", "Consulate", "Parliamentary Group on", "Parliamentary Group for", "HMP", "HMYOI", "Borough of", "ICB", "Integrated Care Board")})
 _COMPANY_WORDS = Automaton({word: word for word in ("Limited", "limited", "Ltd", "ltd", "plc", "PLC", "LLP", "Inc", "GmbH")})
 _FIRST = re.compile(r"(?:The|In|By|For|With|And|However|While|From|To|At|On|Under|Contract|Suppliers?|Total) ")
 _STATES = frozenset(_DEMONYM.replace("\\", "").split("|"))
@@ -78,6 +90,15 @@ def _automaton() -> Automaton:
     return Automaton(phrases)
 
 
+def all_candidates(text: str) -> list[tuple[int, int, str]]:
+    """Return (start, end, name) of every stretch of `text` that the model scores."""
+    found = {(c.start, c.end): c.text for group in candidates(text) for c in group}
+    for start, end, name in _automaton().find(text):
+        if name is not _STATE:
+            found.setdefault((start, end), name)
+    return [(start, end, name) for (start, end), name in found.items()]
+
+
 @lru_cache(maxsize=1)
 def _departments() -> frozenset[str]:
     return frozenset(map(_plain, department_names()))
@@ -98,7 +119,7 @@ def _lists(name: str) -> tuple[str, ...]:
 @Language.factory(
     "pqnlp_organisations",
     assigns=["doc.ents", "token.ent_type", "token.ent_iob", "token.ent_kb_id"],
-    default_config={"recogniser": "linear", "threshold": 0.0},
+    default_config={"recogniser": "linear", "threshold": -0.5},
     default_score_weights={"ents_f": 1.0},
 )
 def make_organisations(nlp: Language, name: str, recogniser: str, threshold: float) -> "OrganisationTagger":
@@ -114,13 +135,13 @@ class OrganisationTagger(MentionTagger):
     recogniser : {"linear", "gazetteer"}, default "linear"
         ``"linear"`` scores every candidate by the shipped model; ``"gazetteer"`` marks listed names and defined
         acronyms alone.
-    threshold : float, default 0.0
+    threshold : float, default -0.5
         Log-odds above which the model marks a candidate; higher marks fewer, more surely.
     model : OrganisationModel, optional
         Weights other than the shipped ones.
     """
 
-    def __init__(self, *, recogniser: str = "linear", threshold: float = 0.0, model: OrganisationModel | None = None):
+    def __init__(self, *, recogniser: str = "linear", threshold: float = -0.5, model: OrganisationModel | None = None):
         if recogniser not in ("linear", "gazetteer"):
             raise ValueError(f"Unknown recogniser {recogniser!r}: expected 'linear' or 'gazetteer'.")
         register_extensions()
@@ -146,11 +167,17 @@ class OrganisationTagger(MentionTagger):
         """Return the ORG mentions of `doc`."""
         text = doc_text(doc)
         question = doc.user_data.get(("._.", "pqnlp_question", None, None), "")
+        return [
+            Mention(s, e, "ORG", slug, GOVUK + slug if slug and "/" not in slug else "")
+            for s, e, slug in self.find_spans(text, question)
+        ]
+
+    def find_spans(self, text: str, question: str = "") -> list[tuple[int, int, str]]:
+        """Return (start, end, slug) of the organisations in `text`; `question` may define acronyms that it uses."""
         inherited: dict[str, str] = {}
         if question and question != text and _DEFINES.search(question):
             _, inherited = self._find(question, {})
-        spans, _ = self._find(text, inherited, question)
-        return [Mention(s, e, "ORG", slug, GOVUK + slug if slug and "/" not in slug else "") for s, e, slug in spans]
+        return self._find(text, inherited, question)[0]
 
     def scored(self, text: str, elsewhere: str = "") -> list[tuple[float, int, int, str]]:
         """Return (score, start, end, name) of every candidate in `text`."""
@@ -192,14 +219,19 @@ class OrganisationTagger(MentionTagger):
                     start = first.end()
                 if text.find(" ", start, m.end()) > 0:
                     spans.setdefault((start, m.end()), "")
+        if _LONGER_WORDS.find(text):
+            for m in _LONGER.finditer(text):
+                if not (m.start() and text[m.start() - 1].isalnum()):
+                    spans[m.span()] = ""
         if self._extra is not None:
             for s, e, name in self._extra.find(text):
                 spans[s, e] = self._added[name]
         defined = dict(inherited)
         if "(" in text:
-            for (_, end), slug in list(spans.items()):
+            for (start, end), slug in list(spans.items()):
                 m = _DEFINED.match(text, end)
-                if m is not None:
+                # "Leeds Integrated Care Board (ICB)" says what an ICB is, not which one.
+                if m is not None and not _only_kind(m.group(1), text[start:end]):
                     defined[m.group(1)] = slug
         for short, slug in defined.items():
             at = text.find(short)
@@ -219,6 +251,12 @@ class OrganisationTagger(MentionTagger):
 def _stands_for(short: str, name: str) -> bool:
     initials = "".join(w[0] for w in re.findall(r"[A-Za-z]+", name) if w[0].isupper())
     return short.upper().rstrip("S") == initials.upper().rstrip("S")
+
+
+def _only_kind(short: str, name: str) -> bool:
+    initials = "".join(w[0] for w in re.findall(r"[A-Za-z]+", name) if w[0].isupper())
+    letters = short.upper().rstrip("S") if short[-1:] == "s" else short.upper()
+    return len(letters) > 1 and len(initials) > len(letters) and initials.endswith(letters) and not initials.startswith(letters)
 
 
 def _best(scored: list[tuple[float, int, int, str]]) -> list[tuple[int, int, str]]:
