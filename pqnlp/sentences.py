@@ -19,12 +19,14 @@ __all__ = ["SentenceSegmenter", "split_sentences"]
 _ALWAYS = frozenset(
     """hon rt mr mrs ms dr prof rev fr sr messrs esq lt sgt cpl capt cdr col gen maj brig cllr
     no nos para paras p pp pt s ss art arts reg regs sch schs ch cl vol ed eds fig figs col cols cm cmnd cmd hc hl ref
-    c ca approx e.g i.e eg ie cf viz vs v incl excl est max min avg tel ext st
-    jan feb mar apr jun jul aug sep sept oct nov dec""".split()
+    c ca approx e.g i.e eg ie cf viz vs v incl excl est max min avg tel ext st""".split()
 )
 # Of the first group, those that are words or letters of their own unless a number follows.
-_NUMBERED = frozenset("no nos p pp s ss pt ch cl max min ref art mar may m".split())
-_MAYBE = frozenset("ltd co inc plc corp etc a.m p.m am pm u.s u.k e.u u.n al jr snr bn m approx ph.d b.a m.a".split())
+_NUMBERED = frozenset("no nos p pp s ss pt ch cl max min ref art m".split())
+_MAYBE = frozenset(
+    """ltd co inc plc corp etc am pm al jr snr bn m approx ph.d jan feb mar apr jun jul aug sep sept oct nov dec""".split()
+)
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # "H.L.", "U.K.", "p.m."
 _OPENERS = frozenset(
     """The This These That Those They Their There It Its In On At As For From To By With We Our Of If He His She Her An A
     All Any Any Further However Officials Ministers Since While Where When Our No Not""".split()
@@ -111,7 +113,8 @@ def _ends(text: str, line_start: int, match: re.Match) -> bool:
     word = found.group(1)
     lowered = word.lower()
     if lowered not in _ALWAYS and "." in lowered:  # "the Rt.hon. Member"
-        lowered = lowered if lowered in _MAYBE else lowered.rsplit(".", 1)[-1]
+        if lowered not in _MAYBE and not _INITIALS.fullmatch(lowered):
+            lowered = lowered.rsplit(".", 1)[-1]
     following = text[match.end() : match.end() + 20].lstrip("\"'“‘([")
     if lowered in _ALWAYS:
         # "... was the answer no. The ..." against "No. 10": a number word needs a number.
@@ -120,7 +123,7 @@ def _ends(text: str, line_start: int, match: re.Match) -> bool:
         return False
     if len(word) == 1 and word.isupper():  # an initial, but "vitamin D. The"
         return following.split(" ", 1)[0] in _OPENERS
-    if lowered in _MAYBE:
+    if lowered in _MAYBE or _INITIALS.fullmatch(lowered):
         return following.split(" ", 1)[0].rstrip(",") in _OPENERS
     # "1. Schools" or "a. Schools" at the head of a line numbers an item.
     if text[line_start:stop].strip("• ") == word and _LABEL.fullmatch(word):

@@ -29,6 +29,8 @@ def sentences(text):
         ["(It was not.)", "Now it is."],
         ["It is on www.gov.uk/kelp.", "Further data follow."],
         ["Mr. Reef and Dr. Quay attended.", "Mrs. Sand did not."],
+        ["They met on 4 Nov. 2023.", "They met again on 9 Jan.", "She chaired it."],
+        ["It was made under S.I. 2018/1355.", "The Bill (H.L. Bill 12) fell."],
         # the space went with a tag
         ["It is set out in the plan.", "This is new."],
         ["The plan, e.g. for eels, i.e. fish, is here."],
