@@ -47,7 +47,7 @@ _PROVISION = re.compile(
 )
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
 
-_CONNECTORS = frozenset("and of the for etc etc. to in on with or from by at as a an & against between other than relating concerning not s no".split())
+_CONNECTORS = frozenset("and of the for etc etc. to in on with or from by at as & against between other than relating concerning".split())
 _TOKEN_BACK = re.compile(r"(?:(?P<bracket>\([^()\n]{1,90}\)|\(\w+\))|(?P<word>[\w’'./&–-]+)(?P<comma>,?)|(?P<amp>&)) ?$")
 _LEADING = frozenset(
     """The Under Through Our This That These In As Since When While Both Following By With For And Of On At From To If Where Any All Each
@@ -65,7 +65,9 @@ _NO_TITLE = frozenset("Acts Bills bill treaty Decision Decisions Directives".spl
 _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
 _TREATY_TAIL = re.compile(
-    r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? (?:(?:[A-Z][\w’'-]*|and|of|the|for|in|on|or|to|from|with|by|against|all|its|de|other|at|Against)(?:,(?= (?:[A-Z]|and)))? )*[A-Z][\w’'-]*"
+    r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? "
+    r"(?:(?:[A-Z][\w’'-]*(?:,(?= (?:[A-Z]|and)))?|and|of|the|for|or|to|from|with|by|against|all|its|at|including|in(?= the\b)|on(?= the\b)|between) )*"
+    r"[A-Z][\w’'-]*?(?=[’']s\b|[^\w’'-]|$)"
 )
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
@@ -181,7 +183,7 @@ class _Cited:
         self.title_start = start if title_start is None else title_start
 
 
-def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = None) -> int | None:
+def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = None, year: str = "") -> int | None:
     """Walk left from the head word over the words of a title; return where the title begins."""
     floor = max(0, end - 220)
     at = end
@@ -217,8 +219,12 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
     if not starts:
         return None
     best_known = None
-    for start, word in starts:
-        if (word[0].isupper() and word != "The" or word == "(") and head_end is not None and _key(text[start:head_end]) in titles.known:
+    for i, (start, word) in enumerate(starts if head_end is not None else ()):
+        if not (word[0].isupper() and word != "The" or word == "("):
+            continue
+        title = _key(text[start:head_end])
+        # "Courts Act" is in the table, yet "Victims and Courts Act 2026" is another.
+        if f"{title} {year}" in titles.dated if year else title in titles.known and (i + 1 == len(starts) or starts[i + 1][1] not in ("and", "&", "of")):
             best_known = start
     if best_known is not None:
         return best_known
@@ -232,6 +238,8 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
         elif word == "the" and i and words[i - 1][1] in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through"):
             if not (words[i - 1][1] in ("of", "from", "at") and i >= 2 and nxt in ("Child", "Sea", "Crown", "Person", "People", "Public", "Time", "House", "Environment", "Elderly", "Rights")):
                 cut = i + 1
+        elif i and i > cut and text[words[i][0] - 2] == "," and words[i - 1][1] in ("Act", "Bill", "Regulations", "Order"):
+            cut = i
         elif word in _LEADING and i == cut:
             cut = i + 1
         elif word in _PROVISION_WORDS and i >= cut and re.match(r"[\dIVX]", nxt or ""):
@@ -326,7 +334,16 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             head = combined["head"] or head
         y = _YEAR.match(text, end)
         year = (y["y"] or y["yb"]) if y else ""
-        start = _title_start(text, at, titles, end)
+        start = _title_start(text, at, titles, end, year)
+        if start is None and head in _TREATY and text[end : end + 1] == " ":
+            more = _TREATY_TAIL.match(text, end)  # "the Convention on the Rights of the Child"
+            if more is not None and (head != "Agreement" or " concerning " in more.group()) and head != "Protocol":
+                year = _YEAR.match(text, more.end())
+                stop = year.end() if year else more.end()
+                whole, stop, provision = _with_provision(text, at, stop, taken)
+                out.append(_Cited(whole, stop, text[at : more.end()], (year["y"] or year["yb"]) if year else "", "", provision, head, at))
+                taken = stop
+            continue
         if start is None or text.startswith((" Orders", " Order ", " Assessment"), end):
             continue
         while (country := _COUNTRY.match(text, start, at)) is not None and _key(text[start:end]) not in titles.known:
@@ -342,7 +359,9 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
             if not _treaty_like(title, head, year):
                 continue
-        if head in _NEEDS_YEAR and not year and _key(title) not in titles.known:
+        if head == "Regulation" and not year and (before_words[0] not in ("EU", "GB", "UK", "European") or len(before_words) < 2):
+            continue
+        if head in _NEEDS_YEAR and head != "Regulation" and not year and _key(title) not in titles.known:
             continue
         if head == "Regulations" and not year and len(before_words) < 1:
             continue
@@ -473,13 +492,28 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
         m = _DEFINITION.match(text, c.end)
         if m is not None:
             short = m["short"].removeprefix("the ").removeprefix("The ")
-            if short in ("England", "Wales", "Scotland", "Northern Ireland") or short.isdigit():
+            if not _is_short_for(short, text[c.title_start : c.end]):
                 continue
             defined[short] = c
-        inner = re.search(r" \(([A-Z]{2,6})\) ", text[c.title_start : c.end])
-        if inner is not None:
-            defined[inner.group(1)] = c
+        inner = _INNER.search(text[c.title_start : c.end])  # "Legal Services Act (LSA) 2007", "(NSI) Act"
+        if inner is not None and _is_short_for(inner.group(1) or inner.group(2), text[c.title_start : c.end]):
+            defined[inner.group(1) or inner.group(2)] = c
     return defined
+
+
+_INNER = re.compile(r"(?:Act|Bill|Regulations|Order) \(([A-Z]{3,8})\)|\(([A-Z]{3,8})\) (?:Act|Bill|Regulations|Order)")
+_SHORT_HEAD = re.compile(r"\b(?:Act|Bill|Regulations?|Order|Rules|Code|Convention|Treaty|Agreement|Directive|Directions|Law|Measure|Protocol)\b")
+
+
+def _is_short_for(short: str, title: str) -> bool:
+    """Tell whether a bracket behind `title` holds its short form: "the Act", or letters of its words in their order."""
+    if _SHORT_HEAD.search(short):
+        return True
+    letters = re.sub(r"[^A-Za-z]", "", short)
+    if " " in short.strip() or len(letters) < 3 or not letters[:2].isupper():
+        return False
+    initials = iter("".join(w[0] for w in re.findall(r"[A-Za-z]+", title)).upper())
+    return all(letter in initials for letter in letters.upper().rstrip("S"))
 
 
 def _short_forms(
