@@ -254,7 +254,7 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
 _PROVISION_WORDS = frozenset("Part Parts Section Sections Schedule Schedules Article Articles Regulation Regulations Rule Chapter Clause Paragraph Class".split())
 
 
-def _provision_path(provision: str, kind: str) -> str:
+def _provision_path(provision: str, kind: str, head: str = "") -> str:
     """Turn "section 12(3) of the" into "section/12/3" where legislation.gov.uk has such an address."""
     found = _ONE.findall(provision)
     if not found:
@@ -263,6 +263,9 @@ def _provision_path(provision: str, kind: str) -> str:
     names = {"s": "section", "ss": "section", "section": "section", "sections": "section", "schedule": "schedule", "schedules": "schedule", "part": "part", "parts": "part",
              "article": "article", "articles": "article", "art": "article", "regulation": "regulation", "regulations": "regulation", "rule": "rule", "rules": "rule"}  # fmt: skip
     outer = {"ukpga": ("section", "schedule", "part"), "asp": ("section", "schedule", "part")}.get(kind, ("regulation", "article", "rule", "schedule", "part", "section"))
+    if "section" not in outer[:1] and head in ("Regulations", "Order", "Rules"):  # "Section 3 of the ... Regulations 1999"
+        own = {"Regulations": "regulation", "Order": "article", "Rules": "rule"}[head]
+        names |= {"section": own, "sections": own, "s": own, "ss": own}
     if kind == "eur" or kind == "eudr":
         outer = ("article",)
     # Two provisions of one kind ("sections 3 and 4"): the first is the address.
@@ -344,7 +347,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
                 out.append(_Cited(whole, stop, text[at : more.end()], (year["y"] or year["yb"]) if year else "", "", provision, head, at))
                 taken = stop
             continue
-        if start is None or text.startswith((" Orders", " Order ", " Assessment"), end):
+        if start is None or text[start:end] in ("Free Trade Agreement", "Trade Agreement", "Partnership Agreement") or text.startswith((" Orders", " Order ", " Assessment"), end):
             continue
         while (country := _COUNTRY.match(text, start, at)) is not None and _key(text[start:end]) not in titles.known:
             start = country.end()
@@ -464,7 +467,7 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
         identity = c.identity
         url = ""
         if identity:
-            path = _provision_path(c.provision, identity.split("/", 1)[0]) if c.provision else ""
+            path = _provision_path(c.provision, identity.split("/", 1)[0], c.word) if c.provision else ""
             if path:
                 identity = f"{identity}/{path}"
             url = SITE + identity
@@ -531,6 +534,8 @@ def _short_forms(
         whole, end, provision = _with_provision(text, start, end, -1)
         if not free(whole, start):
             whole, provision = start, ""
+        if target is not None and target.provision and not provision and target.word and not _SHORT_HEAD.search(text[start:end]):
+            provision = target.provision  # "Schedule 3A to the Communications Act 2003 (the Electronic Communications Code)"
         if target is None:
             out.append(_Cited(whole, end, "", "", "", provision, word, start))
         else:
