@@ -720,12 +720,23 @@ def _join(left: _Date, right: _Date, text: str, gap: str) -> _Date:
     return _Date(left.start, right.end, "range", first, right.last, None, left.match)
 
 
+# The words that can stand right before a date and belong to it, or link it to one that does.
+_PREFIX_WORDS = frozenset(
+    """of in the since Since each Each every Every between Between early Early late Late mid Mid later Later earlier Earlier end End start Start beginning
+    Beginning ending ended to from w/c commencing on year month quarter week years months during over across years, year, month, months,""".split()
+)
+
+
 def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
     start = d.start
+    if d.kind != "range" and text[d.end : d.end + 4] != " to " and start:
+        word = text[max(0, start - 12) : start].split(" ")[-2:-1] if text[start - 1] == " " else [""]
+        if word and word[0] not in _PREFIX_WORDS and text[start - 1] == " ":
+            return d
     window = max(0, start - 40)
     before = text[window:start]
-    found = _BETWEEN.search(before)
-    if found is not None and d.kind == "range":
+    found = _BETWEEN.search(before) if d.kind == "range" else None
+    if found is not None:
         d.start = window + found.start()
         before = text[max(0, d.start - 40) : d.start]
         window = max(0, d.start - 40)

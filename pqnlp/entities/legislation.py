@@ -36,7 +36,7 @@ _YEAR = re.compile(
     r"(?P<ext>(?: \((?:Northern Ireland|Scotland|Wales|England|England and Wales|Isle of Man|No\.? ?\d+|[A-Z]{2,6})\))*)(?:,? (?:of )?(?P<y>1[6-9]\d\d|20\d\d)| \((?P<yb>1[89]\d\d|20\d\d)\))(?![\d/-])"
 )
 # "Health and Social Care Act 2008 (Regulated Activities) Regulations 2014", "Traffic Signs Regulations and General Directions"
-_GOES_ON = re.compile(r"(?: and General Directions|(?: \d{4})?(?: \([A-Z][^()\n]{2,90}\))+ (?P<head>Regulations|Order|Rules)(?= \d{4}))")
+_GOES_ON = re.compile(r"(?: and General Directions|(?: \d{4})?(?: \([A-Z][^()\n]{2,90}\))+ (?P<head>Regulations|Order|Rules|Act)(?= \d{4}))")
 _BRACKET_PROVISION = re.compile(r" \((?:[Ss]ections?|[Ss]chedules?|[Pp]arts?|[Aa]rticles?|[Rr]egulations?|s\.?) ?\d+\w{0,3}(?:\(\w+\))*\)")
 _DEFINITION = re.compile(r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)")
 
@@ -66,7 +66,7 @@ _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation"
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
 _TREATY_TAIL = re.compile(
     r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? "
-    r"(?:(?:[A-Z][\w’'-]*(?:,(?= (?:[A-Z]|and)))?|and|of|the|for|or|to|from|with|by|against|all|its|at|including|in(?= the\b)|on(?= the\b)|between) )*"
+    r"(?:(?:[A-Z][\w’'-]*(?:,(?= (?:[A-Z]|and)))?|and|of|the|for|or|to|from|with|by|against|all|its|at|including|in(?= (?:the(?! [A-Z]\w+ Strip)|Endangered|Environmental|Human|Goods|Services|Armed|Respect|Relation)\b)|on(?= the\b)|between) )*"
     r"[A-Z][\w’'-]*?(?=[’']s\b|[^\w’'-]|$)"
 )
 _CITED_EU = re.compile(
@@ -74,7 +74,7 @@ _CITED_EU = re.compile(
 )
 _SHORT_WORDS = frozenset("Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split())
 _BEFORE_SHORT = re.compile(r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same)?|[Tt]his|[Tt]hat)) $")
-_NOT_SHORT_AFTER = re.compile(r" (?:of|on|for|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b")
+_NOT_SHORT_AFTER = re.compile(r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b")
 
 TitleTable = Mapping[str, str]
 
@@ -545,7 +545,10 @@ def _short_forms(
     for name, target in defined.items():
         for m in re.finditer(rf"(?<![\w]){re.escape(name)}(?![\w])", text):
             year = _YEAR.match(text, m.end())
-            add(m.start(), year.end() if year and name.isupper() else m.end(), target, target.word)
+            start = m.start()
+            if text[max(0, start - 3) : start] in ("EU ", "GB ", "UK ") and name.isupper():
+                start -= 3
+            add(start, year.end() if year and name.isupper() else m.end(), target, target.word)
     everything = [*cited, *background]
     for start, end, word in heads:
         if word not in _SHORT_WORDS or text[start - 1] != " ":

@@ -16,7 +16,8 @@ DOC_EXTENSIONS = ("pqnlp_department", "pqnlp_date", "pqnlp_question")
 
 # On spans that are equally long the first of these wins.
 _RANK = {"DEPARTMENT": 0, "LEGISLATION": 1, "ORG": 2, "DATE": 3}
-_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*|[\w.%+-]+@[\w-]+\.[\w.-]+|\b[\w.-]+\.(?:gov|org|co|ac|nhs|police)\.uk(?:/[^\s()<>]*)?", re.IGNORECASE)  # fmt: skip
+_ADDRESS_SIGN = re.compile(r"://|www\.|@|\.uk(?!\w)")
+_ADDRESS_EDGE = re.compile(r"[\s()<>|]")
 
 
 class Mention(NamedTuple):
@@ -76,7 +77,16 @@ def address_spans(text: str) -> list[tuple[int, int]]:
     """Return the offsets of web and mail addresses in `text`: nothing is marked inside them."""
     if not ("://" in text or "www." in text or "@" in text or ".uk" in text):
         return []
-    return [m.span() for m in _ADDRESS.finditer(text)]
+    spans: list[tuple[int, int]] = []
+    for m in _ADDRESS_SIGN.finditer(text):
+        at = m.start()
+        if spans and at < spans[-1][1]:
+            continue
+        start = max(text.rfind(" ", 0, at), text.rfind("\n", 0, at), text.rfind("(", 0, at), text.rfind("|", 0, at)) + 1
+        edge = _ADDRESS_EDGE.search(text, m.end())
+        end = edge.start() if edge is not None else len(text)
+        spans.append((start, end))
+    return spans
 
 
 def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:

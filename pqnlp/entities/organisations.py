@@ -92,7 +92,7 @@ def _automaton() -> Automaton:
 
 def all_candidates(text: str) -> list[tuple[int, int, str]]:
     """Return (start, end, name) of every stretch of `text` that the model scores."""
-    found = {(c.start, c.end): c.text for group in candidates(text) for c in group}
+    found = {(start, end): name for group in candidates(text) for start, end, name in group}
     for start, end, name in _automaton().find(text):
         if name is not _STATE:
             found.setdefault((start, end), name)

@@ -6,7 +6,6 @@ import json
 import re
 from functools import lru_cache
 from importlib import resources
-from typing import NamedTuple
 
 __all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "place_features"]
 
@@ -35,12 +34,8 @@ _LEADING = frozenset(
 _MAX_PARTS = 5
 
 
-class Candidate(NamedTuple):
-    """A stretch of text that may be an organisation's name."""
-
-    start: int
-    end: int
-    text: str
+#: Start, end and words of a stretch of text that may be an organisation's name.
+Candidate = tuple[int, int, str]
 
 
 def candidates(text: str) -> list[list[Candidate]]:
@@ -64,7 +59,7 @@ def candidates(text: str) -> list[list[Candidate]]:
             word, end = _unpossessed(sequence)
             if word in _NEVER or len(word) < 2 or not word[0].isalpha():
                 continue
-            out.append([Candidate(base, base + end, word)])
+            out.append([(base, base + end, word)])
             continue
         found = list(_parts(sequence, base))
         if found:
@@ -122,7 +117,7 @@ def _parts(sequence: str, base: int):
         word = sequence[start:end]
         if word in _NEVER or len(word) < 2 or not word[0].isalpha():
             continue
-        yield Candidate(base + start, base + end, word)
+        yield base + start, base + end, word
 
 
 def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
