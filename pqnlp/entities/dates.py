@@ -677,7 +677,7 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
                 break
             is_range = _RANGE.fullmatch(gap) is not None
             if not is_range:
-                if gap in (" and ", " & ", "/") and d.kind == "monthname" and nxt.kind == "month":
+                if gap in (" and ", " & ", "/") and (d.kind, nxt.kind) in (("monthname", "month"), ("qtr", "qtr")):
                     d = _join(d, nxt, text, gap)
                     i += 1
                     continue
@@ -731,11 +731,11 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
     start = d.start
     if d.kind != "range" and text[d.end : d.end + 4] != " to " and start:
         word = text[max(0, start - 12) : start].split(" ")[-2:-1] if text[start - 1] == " " else [""]
-        if word and word[0] not in _PREFIX_WORDS and text[start - 1] == " ":
+        if word and word[0].rpartition("\n")[2].lstrip("(“‘[") not in _PREFIX_WORDS and text[start - 1] == " ":
             return d
     window = max(0, start - 40)
     before = text[window:start]
-    found = _BETWEEN.search(before) if d.kind == "range" else None
+    found = _BETWEEN.search(before) if d.kind in ("range", "fy") else None
     if found is not None:
         d.start = window + found.start()
         before = text[max(0, d.start - 40) : d.start]

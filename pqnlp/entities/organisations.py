@@ -212,8 +212,8 @@ class OrganisationTagger(MentionTagger):
         if "overnment of " in text:
             for m in _GOVERNMENT_OF.finditer(text):
                 spans.setdefault(m.span(), "")
-        if _COMPANY_WORDS.find(text):
-            for m in _COMPANY.finditer(text):
+        for at, stop, _ in _COMPANY_WORDS.find(text):
+            for m in _COMPANY.finditer(text, text.rfind("\n", max(0, at - 90), at) + 1 or max(0, at - 90), min(len(text), stop + 1)):
                 start = m.start()
                 while (first := _FIRST.match(text, start, m.end())) is not None:
                     start = first.end()
