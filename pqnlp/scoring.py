@@ -151,6 +151,8 @@ def score_file(
 
 def _unique_ids(frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
     """Flag ids that an earlier batch had; a set of hashes costs 60 MB for a million rows."""
+    import numpy as np
+
     seen: set[int] = set()
     for frame in frames:
         flags = []
@@ -158,7 +160,7 @@ def _unique_ids(frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
             key = hash(value)
             flags.append(key in seen)
             seen.add(key)
-        again = frame["problem"].eq("") & flags
+        again = frame["problem"].eq("") & np.array(flags, dtype=bool)
         if again.any():
             frame.loc[again, "problem"] = "duplicate_id"
         yield frame

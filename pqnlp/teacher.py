@@ -219,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", default="teacher.csv", help="table of probabilities that 'label' writes")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--freeze-layers", type=int, default=0, help="lower layers that are left as they came")
     parser.add_argument("--limit", type=int, default=None, help="label at most so many pairs, chosen at random")
     parser.add_argument("--develop", action="store_true", help="hold out a fifth of the training split and measure on it")
     given = parser.parse_args(arguments)
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             held = (dev["question"].tolist(), dev["answer"].tolist(), dev["reason"].tolist())
         history = fit_teacher(
             rows["question"].tolist(), rows["answer"].tolist(), rows["reason"].tolist(), given.folder,
-            epochs=given.epochs, seed=given.seed, held_out=held,
+            epochs=given.epochs, seed=given.seed, freeze_layers=given.freeze_layers, held_out=held,
         )  # fmt: skip
         print(json.dumps(history))
         return
