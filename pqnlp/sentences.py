@@ -66,7 +66,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         end = start + len(line)
         if " | " in line:
             if in_table:
-                spans[-1] = (spans[-1][0], end)
+                spans[-1] = (spans[-1][0], _stripped(text, start, end)[1])
             else:
                 spans.append(_stripped(text, start, end))
             in_table = True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-# Before any library starts its threads; as the command line does.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As the command line does. pytest has loaded scikit-learn by now, so that its own setting would come too late.
+threadpool_limits(1)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import spacy
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pqnlp.sentences import split_sentences
@@ -95,6 +95,7 @@ WORDS = st.sampled_from(
 )
 
 
+@example(" | \n | ")
 @given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=40).map(" ".join)))
 def test_spans_are_ordered_disjoint_and_cover_every_character_that_prints(text):
     end_before = 0
