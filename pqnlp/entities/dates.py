@@ -720,6 +720,17 @@ def _join(left: _Date, right: _Date, text: str, gap: str) -> _Date:
     return _Date(left.start, right.end, "range", first, right.last, None, left.match)
 
 
+def _before_end(words: str, last: date | None) -> date | None:
+    """Return the first day of "the year ending March 2024", "the three months to June"."""
+    words = words.lower()
+    if last is None:
+        return None
+    unit = "year" if "year" in words else "month" if "month" in words else "quarter" if "quarter" in words else "week"
+    number = words.split()[0]
+    count = _NUMBERS.get(number) or (int(number) if number.isdigit() else 1)
+    return _units(count, unit, last, False)[0]
+
+
 # The words that can stand right before a date and belong to it, or link it to one that does.
 _PREFIX_WORDS = frozenset(
     """of in the since Since each Each every Every between Between early Early late Late mid Mid later Later earlier Earlier end End start Start beginning
@@ -744,7 +755,10 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
         found = _ENDING.search(before)
         if found is not None and d.kind in ("day", "daypart", "month", "monthname"):
             d.start = window + found.start()
-            d.first, d.last = None, d.last
+            if "ommencing" in found.group() or "beginning" in found.group() or "w/c" in found.group():
+                d.last = d.first and d.first + (6 if "eek" in found.group() or "w/c" in found.group() else 0) * _DAY
+            else:
+                d.first = _before_end(found.group(), d.last)
         else:
             found = _MODIFIER.search(before)
             if found is not None:

@@ -61,6 +61,7 @@ _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
     Both Several Various Such Each Every Another""".split()
 )
+_NO_REGULATION = frozenset("Better Smarter Self Press Public Financial Social Price AI Economic Professional Building State Office Animals Future Traffic Solicitors Prudential Law Data".split())
 _NO_TITLE = frozenset("Acts Bills bill treaty Decision Decisions Directives".split())
 _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
@@ -72,8 +73,8 @@ _TREATY_TAIL = re.compile(
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
-_SHORT_WORDS = frozenset("Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split())
-_BEFORE_SHORT = re.compile(r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same)?|[Tt]his|[Tt]hat)) $")
+_SHORT_WORDS = frozenset("Code Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split())
+_BEFORE_SHORT = re.compile(r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $")
 _NOT_SHORT_AFTER = re.compile(r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b")
 
 TitleTable = Mapping[str, str]
@@ -338,6 +339,8 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         y = _YEAR.match(text, end)
         year = (y["y"] or y["yb"]) if y else ""
         start = _title_start(text, at, titles, end, year)
+        if year and (start is None or _key(f"{text[start:end]} {year}") not in titles.dated):
+            start = _known_start(text, at, end, year, titles) or start
         if start is None and head in _TREATY and text[end : end + 1] == " ":
             more = _TREATY_TAIL.match(text, end)  # "the Convention on the Rights of the Child"
             if more is not None and (head != "Agreement" or " concerning " in more.group()) and head != "Protocol":
@@ -362,8 +365,11 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
             if not _treaty_like(title, head, year):
                 continue
-        if head == "Regulation" and not year and (before_words[0] not in ("EU", "GB", "UK", "European") or len(before_words) < 2):
-            continue
+        if head == "Regulation" and not year:  # "the Market Abuse Regulation", not "Better Regulation", "Office for Nuclear Regulation"
+            if before_words[-1] in _NO_REGULATION or before_words[0] in _NO_REGULATION or text[end : end + 2].strip()[:1].isupper():
+                continue
+            if " for " in title or " in " in title or text[max(0, start - 4) : start] not in ("the ", "The "):
+                continue
         if head in _NEEDS_YEAR and head != "Regulation" and not year and _key(title) not in titles.known:
             continue
         if head == "Regulations" and not year and len(before_words) < 1:
@@ -404,6 +410,18 @@ def _treaty_like(title: str, head: str, year: str) -> bool:
     if head in ("Statute", "Code"):
         return bool(year)
     return _AGREEMENT.search(title) is not None and not re.search(r"Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Partnership Agreement|Recognition Agreement|Strategic|Contract", title)
+
+
+def _known_start(text: str, at: int, end: int, year: str, titles: _Titles) -> int | None:
+    """Return where a known title begins whose capitals are not all there ("Social responsibility Act 2011")."""
+    begin, found = at - 1, None
+    for _ in range(16):
+        begin = text.rfind(" ", max(0, at - 170), begin)
+        if begin < 0:
+            break
+        if f"{_key(text[begin + 1 : end])} {year}" in titles.dated and text[begin + 1 : begin + 4] != "the":
+            found = begin + 1
+    return found
 
 
 def _with_provision(text: str, start: int, end: int, taken: int) -> tuple[int, int, str]:
@@ -454,7 +472,8 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
         if year is not None:
             end = year.end()
         whole, end, provision = _with_provision(text, start, end, -1)
-        popular.append(_Cited(whole, end, text[start:end], "", identity, provision, "", start))
+        name = text[start:end]
+        popular.append(_Cited(whole, end, name, "", identity, provision, "Code" if name.endswith(" Code") else "", start))
     cited += popular
     if not cited and not heads and not popular:
         return []
@@ -553,7 +572,7 @@ def _short_forms(
     for start, end, word in heads:
         if word not in _SHORT_WORDS or text[start - 1] != " ":
             continue
-        m = _BEFORE_SHORT.search(text, max(0, start - 16), start)
+        m = _BEFORE_SHORT.search(text, max(0, start - 20), start)
         if m is None:
             continue
         if m["year"]:
@@ -570,7 +589,7 @@ def _short_forms(
         # These words are too common to be a law's short form unless the pair cites one that ends in them.
         if word in ("bill", "treaty", "regulations") and not any(o.word.lower() == word for o in everything):
             continue
-        if word in ("Order", "Measure", "Directive", "Agreement") and not any(o.word == word for o in everything):
+        if word in ("Order", "Measure", "Directive", "Agreement", "Code") and not any(o.word == word for o in everything):
             continue
         add(start, end, _only(everything, word, "", start), word)
     return out
