@@ -196,7 +196,7 @@ def resolve_department(name_or_text: str, date: str | None = None) -> str | None
             if ids is None:  # "the hon. Member for Leeds, representing the Church Commissioners" stays unresolved
                 found = next(iter(_matches(text[: asked.end()])), None)
                 ids = found[2] if found is not None else None
-    if ids is None:
+    if not ids:
         return None
     return department_on(ids, date or "")[0]
 
