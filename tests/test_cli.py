@@ -360,9 +360,9 @@ def test_train_and_evaluate_pass_on_what_they_are_given(run, monkeypatch, write,
 
 
 def test_output_to_a_closed_folder(run, ten, tmp_path):
-    if not hasattr(os, "geteuid") or os.geteuid() == 0:
-        pytest.skip("the superuser may write everywhere")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
+    if os.access(closed, os.W_OK):
+        pytest.skip("this user may write everywhere")
     result = run("score", ten, "-o", closed / "out.csv")
     assert result.exit_code == 1 and "No permission to write in" in result.stderr

@@ -292,10 +292,11 @@ def test_folder_without_readable_files(tmp_path):
         read(tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
 def test_file_without_permission(write):
     path = write("t.csv", "question,answer\na,b\n")
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
     with pytest.raises(ReadError, match="No permission to read"):
         read(path)
 

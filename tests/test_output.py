@@ -136,9 +136,10 @@ def test_bad_places_are_told_before_the_work(name, message, tmp_path):
         TableWriter(tmp_path / name)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("this user may write everywhere")
     with pytest.raises(WriteError, match="No permission to write in"):
         TableWriter(tmp_path / "t.csv")
 
