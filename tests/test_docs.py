@@ -1,0 +1,196 @@
+"""The pages and docstrings name everything that exists, and their examples run."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import importlib
+import inspect
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import pqnlp
+from pqnlp.cli import app
+from pqnlp.codebook import ASK_KINDS, ENTITY_TYPES, LABEL_OF_REASON, LABELS, REASONS, ROLES, VERDICTS
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+COMMANDS = dict(typer.main.get_command(app).commands)
+PUBLIC = [name for name in pqnlp.__all__ if name != "__version__"]
+PACKAGE = Path(pqnlp.__file__).parent
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if re.search(r"^ +>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+NAMES = (*LABELS, *LABEL_OF_REASON, *ROLES, *ASK_KINDS, *VERDICTS, *ENTITY_TYPES)
+
+
+def page(*parts: str) -> str:
+    return ROOT.joinpath(*parts).read_text(encoding="utf-8")
+
+
+def pages() -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
+
+
+def first_cells(text: str) -> list[str]:
+    """Return the names in code type that stand in the first cells of tables."""
+    return [
+        name
+        for cell in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cell)
+    ]
+
+
+# --- commands and functions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_command_shows_an_example_of_it(name):
+    result = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [name, "--help"])
+    assert result.exit_code == 0
+    assert re.search(rf"Example: pqnlp {name} \S", " ".join(result.stdout.split()))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_does(name):
+    silent = [parameter.name for parameter in COMMANDS[name].params if not getattr(parameter, "help", None)]
+    assert not silent
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_on_a_page(name):
+    assert re.search(rf"\bpqnlp {name}\b", pages())
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_a_docstring_that_names_its_parameters(name):
+    thing = getattr(pqnlp, name)
+    text = inspect.getdoc(thing) or ""
+    assert len(text.splitlines()) > 3, text
+    if inspect.isclass(thing):
+        assert "Attributes\n---" in text
+        return
+    assert "Returns\n---" in text
+    listed = text.split("Parameters\n---")[1].split("Returns\n---")[0]
+    for parameter in inspect.signature(thing).parameters:
+        assert re.search(rf"^(?:.*, )?{parameter}\b.*$", listed, re.MULTILINE), parameter
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_examples_in_docstrings_run(name):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_what_most_people_call_has_examples():
+    assert set(WITH_EXAMPLES) >= {
+        f"pqnlp.{name}" for name in ("sentences", "question", "corpus", "scoring", "classifier")
+    }
+
+
+# --- the codebook -----------------------------------------------------------------------------------------------------
+
+
+def test_codebook_explains_every_name_in_a_table():
+    missing = set(NAMES) - set(first_cells(page("docs", "codebook.md")))
+    assert not missing
+
+
+def test_codebook_explains_no_name_that_there_is_not():
+    unknown = set(first_cells(page("docs", "codebook.md"))) - set(NAMES)
+    assert not unknown
+
+
+def test_codebook_puts_reasons_under_their_labels():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", page("docs", "codebook.md"), re.MULTILINE)
+    assert {reason: label for reason, label in rows if reason in LABEL_OF_REASON} == LABEL_OF_REASON
+
+
+def test_every_row_of_the_codebook_has_an_example():
+    for line in page("docs", "codebook.md").splitlines():
+        if re.match(r"\| `\w+` \|", line):
+            assert all(cell.strip() for cell in line.strip("|").split("|")), line
+            assert len(line.strip("|").split("|")) >= 3, line
+
+
+def test_links_of_the_pages_lead_somewhere():
+    for path in (ROOT / "docs" / "codebook.md", DATA / "README.md"):
+        text = path.read_text(encoding="utf-8")
+        anchors = {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith("#"):
+                assert target[1:] in anchors, target
+            elif "://" not in target:
+                assert (path.parent / target).is_file(), target
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+def section(name: str) -> str:
+    return page("data", "README.md").split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+
+
+def rows(name: str) -> list[dict]:
+    with open(DATA / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file)) if name.endswith(".csv") else [json.loads(line) for line in file]
+
+
+def counts(text: str) -> dict[str, int]:
+    found = re.findall(r"^\|(?: `\w+` \|)? `(\w+)` \| ([\d,]+) \|", text, re.MULTILINE)
+    return {name: int(number.replace(",", "")) for name, number in found}
+
+
+FILES = sorted(path.name for path in DATA.iterdir() if path.name != "README.md" and not path.name.startswith("."))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_data_file_is_described_with_its_number_of_rows(name):
+    assert section(name)
+    told = re.search(rf"^\| `{re.escape(name)}` \| ([\d,]+) \|", page("data", "README.md"), re.MULTILINE)
+    there = len((DATA / name).read_text(encoding="utf-8").splitlines()) - name.endswith(".csv")
+    assert told and int(told[1].replace(",", "")) == there
+
+
+def test_no_data_file_is_described_that_is_not_there():
+    told = re.findall(r"^\| `([\w.]+\.\w+)` \|", page("data", "README.md"), re.MULTILINE)
+    assert set(told) == set(FILES)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.endswith(".txt")])
+def test_every_field_of_a_data_file_is_described(name):
+    table = section(name).split("| field | what |\n")[1].split("\n\n")[0]
+    assert set(first_cells(table)) == {field for row in rows(name) for field in row}
+
+
+def test_told_counts_of_reasons_and_roles_are_those_of_the_files():
+    assert counts(section("labels.csv")) == Counter(row["reason"] for row in rows("labels.csv"))
+    assert counts(section("asks.jsonl")) == Counter(
+        sentence["role"] for row in rows("asks.jsonl") if row["pass"] == 1 for sentence in row["sentences"]
+    )
+
+
+def test_told_split_is_that_of_the_file():
+    split = Counter(row["split"] for row in rows("splits.csv"))
+    assert f"`train` ({split['train']:,}) or `test` ({split['test']:,})" in section("splits.csv")
+    assert f"{len({row['group'] for row in rows('splits.csv')}):,} groups" in section("splits.csv")
+
+
+def test_labels_of_the_data_are_those_of_the_codebook():
+    assert {(row["label"], row["reason"]) for row in rows("labels.csv")} == {
+        (label, reason) for label, reasons in REASONS.items() for reason in reasons
+    }
