@@ -301,7 +301,7 @@ def _parquet(file: Any, name: str | None = None) -> Chunks:
 def _csv(data: bytes, name: str, encoding: str) -> Chunks:
     import pandas as pd
 
-    text = _decoded(data, name, encoding)
+    text = _decoded(data, name, encoding).replace("\0", "")  # pandas 2 would end a cell there
     if not text.strip():
         raise ReadError(f"{name} is empty: expected a header line and at least one row.")
     header = text.lstrip("\n").split("\n", 1)[0]
