@@ -10,15 +10,15 @@ from pqnlp._version import __version__
 
 if TYPE_CHECKING:
     from pqnlp.corpus import read
-    from pqnlp.evaluation import evaluate_model
+    from pqnlp.evaluation import evaluate
     from pqnlp.explanation import Explanation, explain
     from pqnlp.model import Model, load
     from pqnlp.scoring import entities_table, score, score_file
-    from pqnlp.training import train_model
+    from pqnlp.training import train
 
 _HOME = {
     "read": "corpus",
-    "evaluate_model": "evaluation",
+    "evaluate": "evaluation",
     "explain": "explanation",
     "Explanation": "explanation",
     "Model": "model",
@@ -26,10 +26,22 @@ _HOME = {
     "score": "scoring",
     "score_file": "scoring",
     "entities_table": "scoring",
-    "train_model": "training",
+    "train": "training",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = [
+    "Explanation",
+    "Model",
+    "__version__",
+    "entities_table",
+    "evaluate",
+    "explain",
+    "load",
+    "read",
+    "score",
+    "score_file",
+    "train",
+]
 
 
 def __getattr__(name: str):

@@ -441,7 +441,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of str, shape (n,)
         """
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(1)]
 
     def predict_reason(self, X: Any) -> np.ndarray:
         """Return the likeliest reason within the likeliest label of each pair.

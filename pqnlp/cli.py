@@ -314,7 +314,7 @@ def train(
     """
     import pqnlp
 
-    done = pqnlp.train_model(
+    done = pqnlp.train(
         labelled,
         output=output,
         texts=_few(texts),
@@ -367,7 +367,7 @@ def evaluate(
     import pqnlp
 
     ids = _held_out(splits) if splits else None
-    result = pqnlp.evaluate_model(model, _few(labelled), texts=_few(texts), ids=ids)
+    result = pqnlp.evaluate(model, _few(labelled), texts=_few(texts), ids=ids)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pqnlp.model import Model
 
-__all__ = ["calibration_error", "evaluate_model", "evaluate_predictions", "kept_at_accuracy", "unsure_threshold"]
+__all__ = ["calibration_error", "evaluate", "evaluate_predictions", "kept_at_accuracy", "unsure_threshold"]
 
 
 def calibration_error(probabilities: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:
@@ -122,7 +122,7 @@ def evaluate_predictions(
     return out
 
 
-def evaluate_model(
+def evaluate(
     model: "Model | str", labelled: Any, *, texts: Any = None, ids: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Measure a model on labelled pairs.
@@ -143,20 +143,14 @@ def evaluate_model(
         As `evaluate_predictions`, and ``reason_accuracy``, ``evidence_recall`` (share of answers whose known deciding
         sentence is among those pointed at), ``kept`` and ``kept_accuracy`` (at the model's threshold), ``model``.
     """
-    import pandas as pd
-
     from pqnlp.labels import LabelError, read_labelled
     from pqnlp.model import load
 
     opened = load(model)
-    rows = (
-        labelled
-        if isinstance(labelled, pd.DataFrame) and "evidence" in labelled
-        else read_labelled(labelled, texts=texts)
-    )
+    rows = read_labelled(labelled, texts=texts)
     if ids is not None:
         rows = rows[rows["id"].astype(str).isin({str(i) for i in ids})]
-    rows = rows[rows["problem"].isin(("", "duplicate_id"))] if "problem" in rows else rows
+    rows = rows[rows["problem"].isin(("", "duplicate_id"))]
     if rows.empty:
         raise LabelError("There is no row to evaluate on: check the ids and the 'problem' column.")
     unknown = sorted(set(rows["label"]) - {str(c) for c in opened.classifier.classes_})
@@ -168,7 +162,7 @@ def evaluate_model(
 
 
 def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, Any]:
-    """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate_model`."""
+    """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate`."""
     from pqnlp.classifier import _find_decisive
     from pqnlp.explanation import pointed_at
 

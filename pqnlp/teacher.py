@@ -135,7 +135,11 @@ def fit_teacher(
     )
     steps = epochs * ((len(reasons) + batch_size - 1) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=[learning_rate, 10 * learning_rate], total_steps=steps, pct_start=0.1, anneal_strategy="linear"
+        optimiser,
+        max_lr=[learning_rate, 10 * learning_rate],
+        total_steps=steps,
+        pct_start=0.1,
+        anneal_strategy="linear",
     )
     history: dict[str, Any] = {}
     for epoch in range(epochs):
@@ -172,7 +176,12 @@ def fit_teacher(
 
 
 def label_pairs(
-    questions: Sequence[str], answers: Sequence[str], folder: str | Path, *, batch_size: int = 64, progress: bool = False
+    questions: Sequence[str],
+    answers: Sequence[str],
+    folder: str | Path,
+    *,
+    batch_size: int = 64,
+    progress: bool = False,
 ) -> np.ndarray:
     """Return the teacher's probabilities of the reasons.
 
@@ -221,7 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--freeze-layers", type=int, default=0, help="lower layers that are left as they came")
     parser.add_argument("--limit", type=int, default=None, help="label at most so many pairs, chosen at random")
-    parser.add_argument("--develop", action="store_true", help="hold out a fifth of the training split and measure on it")
+    parser.add_argument(
+        "--develop", action="store_true", help="hold out a fifth of the training split and measure on it"
+    )
     given = parser.parse_args(arguments)
     if given.task == "fit":
         rows = split_rows(read_labelled(given.labels, texts=given.texts), given.splits)

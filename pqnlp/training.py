@@ -14,10 +14,10 @@ from pqnlp.labels import LabelError, add_asks, read_labelled
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["baselines", "train_model"]
+__all__ = ["baselines", "train"]
 
 
-def train_model(
+def train(
     labelled: Any,
     *,
     output: str | Path,
@@ -116,7 +116,7 @@ def _command() -> str:
     return (
         " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         if sys.argv and sys.argv[0].endswith("pqnlp")
-        else "pqnlp.train_model"
+        else "pqnlp.train"
     )
 
 
