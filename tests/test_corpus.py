@@ -137,7 +137,7 @@ def test_dates_become_iso_or_missing(given, expected):
 @pytest.mark.parametrize(
     "answer",
     [
-        "It has not proved possible to respond to my hon. Friend in the time available before Prorogation.",
+        "It has not proved possible to reply about the eels before Prorogation.",
         "It has not been possible to answer within the usual time period.",
     ],
 )
