@@ -313,7 +313,7 @@ Head = tuple[int, int, str]
 
 def _heads(text: str) -> list[Head]:
     """Return where words stand that a title can end in, or that can be short for one."""
-    return [(start, end, word) for start, end, word in _HEADS.find(text) if start and text[end : end + 1] != "-"]
+    return [(start, end, word) for start, end, word in _HEADS.find(text) if text[end : end + 1] != "-"]
 
 
 _EU_NUMBER = re.compile(r"\d/\d{2}")
@@ -328,7 +328,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         start, end, provision = _with_provision(text, m.start(), m.end(), -1)
         out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
     for at, end, head in heads:
-        if at < taken or text[at - 1] != " " or head in _NO_TITLE:
+        if at < taken or not at or text[at - 1] != " " or head in _NO_TITLE:
             continue
         if any(c.start <= at < c.end for c in out):
             continue
@@ -570,7 +570,7 @@ def _short_forms(
             add(start, year.end() if year and name.isupper() else m.end(), target, target.word)
     everything = [*cited, *background]
     for start, end, word in heads:
-        if word not in _SHORT_WORDS or text[start - 1] != " ":
+        if word not in _SHORT_WORDS or not start or text[start - 1] != " ":
             continue
         m = _BEFORE_SHORT.search(text, max(0, start - 20), start)
         if m is None:

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.departments import _names as department_names
 from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
-from pqnlp.entities.recogniser import OrganisationModel, candidates
+from pqnlp.entities.recogniser import HEADS, OrganisationModel, candidates
 from pqnlp.registry import read_table
 
 __all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
@@ -41,9 +41,10 @@ _LONGER = re.compile(
     r"|All[- ]Party[- ]Parliamentary Group (?:for|on) (?:the )?[A-Z][\w-]+(?: (?:and |in |of |the |for |on )*[A-Z][\w-]+)*"
     r"|HM(?:P|YOI|P/YOI|P & YOI|P and YOI) [A-Z][\w-]+(?: [A-Z]\w+)?"
     r"|(?:London|Royal) Borough of [A-Z]\w+(?: and [A-Z]\w+| Hamlets| Forest| upon Thames)*"
+    r"|University of (?:the )?[A-Z][\w’-]+(?: [A-Z][\w’-]+| and [A-Z]\w+(?= (?:University|College)))*"
     r"|NHS (?:[A-Z][\w’-]+,? (?:and )?){1,8}(?:ICB|Integrated Care Board)(?!\w)"
 )
-_LONGER_WORDS = Automaton({w: w for w in ("Embassy in", "Commission in", "Consulate", "Parliamentary Group on", "Parliamentary Group for", "HMP", "HMYOI", "Borough of", "ICB", "Integrated Care Board")})
+_LONGER_WORDS = Automaton({w: w for w in ("Embassy in", "Commission in", "Consulate", "Parliamentary Group on", "Parliamentary Group for", "HMP", "HMYOI", "Borough of", "University of", "ICB", "Integrated Care Board")})
 _COMPANY_WORDS = Automaton({word: word for word in ("Limited", "limited", "Ltd", "ltd", "plc", "PLC", "LLP", "Inc", "GmbH")})
 _FIRST = re.compile(r"(?:The|In|By|For|With|And|However|While|From|To|At|On|Under|Contract|Suppliers?|Total) ")
 _STATES = frozenset(_DEMONYM.replace("\\", "").split("|"))
@@ -192,10 +193,12 @@ class OrganisationTagger(MentionTagger):
             if name is _STATE:
                 out.append((50.0, start, end, name))
             elif (start, end) not in seen:
-                out.append((model.name_score(name, _lists(name)), start, end, name))
-        # The words around a name cannot save one that is far below or sink one far above the line.
+                # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
+                longer = start and text[start - 1] == " " and any(e == end and s < start and " " in name for s, e in seen if text[s:start].istitle())
+                out.append((model.name_score(name, () if longer else _lists(name)), start, end, name))
+        # The words around a name cannot save one that is far below the line, but for "the Council".
         return [
-            (score + model.place_score(text, start, end, elsewhere) if -5.0 < score < 9.0 else score, start, end, name)
+            (score + model.place_score(text, start, end, elsewhere) if -2.0 < score < 12.0 or score < 0 and name in HEADS else score, start, end, name)
             for score, start, end, name in out
         ]
 

@@ -198,14 +198,14 @@ def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list
         features.append("goes on" + ("" if " " in text[start:end] else " 1"))
     if start > 1 and text[start - 1] == " " and word_before[:1].isupper() and word_before not in _LEADING:
         features.append("begins earlier")
-    if (head := text[start:end]) in _HEADS:
+    if (head := text[start:end]) in HEADS:
         antecedent = _antecedent(head).search(text + " | " + elsewhere) is not None
         features.append("head known" if antecedent else "head unknown")
         features.append(f"{p1} {antecedent}")
     return features
 
 
-_HEADS = frozenset(
+HEADS = frozenset(
     """Commission Council Committee Authority Agency Board Trust Inquiry Tribunal Court Office Bank Panel Regulator Taskforce Company Commissioner Ombudsman
     Unit Group Institute Association Foundation Service University Hospital College School Academy Society Federation Union Corporation Division Centre Fund
     Partnership Forum Executive Assembly""".split()
