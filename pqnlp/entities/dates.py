@@ -461,7 +461,7 @@ def _read_relone(m, text, today):
     if word in ("forthcoming", "upcoming", "following", "latest", "present", "preceding", "same") and what.rstrip(".") in _MONTH_NUMBER:
         mon = _MONTH_NUMBER[what.rstrip(".")]
         return _Date(m.start("ou"), m.end("ou"), "monthname", *_place(mon, None, m, text, today), (mon, 0), m)
-    if what in ("May", "March", "Mar") and word in ("this", "the") and not text[span[1] : span[1] + 1] in (",", ".", ")", ""):
+    if what in ("May", "March", "Mar") and word in ("this", "the") and text[span[1] : span[1] + 1] not in (",", ".", ")", ""):
         # "this may": a capital decides, "This May not" is rare
         if text[span[1] : span[1] + 4] in (" be ", " not"):
             return None

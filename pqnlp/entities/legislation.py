@@ -45,6 +45,7 @@ _PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]c
 _PROVISION = re.compile(
     rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within|from) |, | )(?:the |The |that |this )*(?:draft |UK’s |UK's |US |UK )*)$"
 )
+_MAY_PROVIDE = re.compile(r"\d|(?:art|chedule|ection|rticle|hapter|lass|itle) [A-Z]|chedule ")
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
 
 _CONNECTORS = frozenset("and of the for etc etc. to in on with or from by at as & against between other than relating concerning".split())
@@ -426,7 +427,10 @@ def _known_start(text: str, at: int, end: int, year: str, titles: _Titles) -> in
 
 def _with_provision(text: str, start: int, end: int, taken: int) -> tuple[int, int, str]:
     floor = max(taken + 1, start - 150, 0)
-    m = _PROVISION.search(text[floor:start])
+    before = text[floor:start]
+    if _MAY_PROVIDE.search(before) is None:
+        return start, end, ""
+    m = _PROVISION.search(before)
     if m is None:
         return start, end, ""
     return floor + m.start("all"), end, m["all"]

@@ -244,7 +244,7 @@ class OrganisationTagger(MentionTagger):
                     spans[at, end] = spans.get((at, end)) or slug
                 at = text.find(short, end)
         if "(" in text:
-            for s, e, name in refused:  # "Value Added Tax (VAT)": the short form is no organisation either
+            for _, e, name in refused:  # "Value Added Tax (VAT)": the short form is no organisation either
                 m = _DEFINED.match(text, e) if len(name) > 8 else None
                 if m is not None and m.group(1) not in defined and _stands_for(m.group(1), name):
                     spans = {(a, b): v for (a, b), v in spans.items() if text[a:b] != m.group(1)}

@@ -9,9 +9,12 @@ from importlib import resources
 
 __all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "place_features"]
 
-_WORD = r"(?:[A-Z][\w+]*(?:(?:[-/&.]|(?<=[a-z])[’'](?=[A-Z]))[A-Za-z0-9][\w]*)*&?|[0-9]{1,3}(?=[ )]))(?:[’']s\b|[’'](?= ))?"
+_REST = r"[\w+]*(?:(?:[-/&.]|(?<=[a-z])[’'](?=[A-Z]))[A-Za-z0-9][\w]*)*&?"
+_POSSESSIVE = r"(?:[’']s\b|[’'](?= ))?"
+_WORD = rf"(?:[A-Z]{_REST}|[0-9]{{1,3}}(?=[ )])){_POSSESSIVE}"
 _LINK = r"(?: (?:of the|for the|and the|in the|of|for|and|the|in|on|to|&|with|at|de|against|by|\+|–) | (?=[A-Z0-9(])| \((?:[A-Z][\w&]{1,9})\) (?=[A-Z]))"
-_SEQUENCE = re.compile(rf"(?<![\w./@])(?:{_WORD})(?:{_LINK}(?:{_WORD}))*")
+# The set of first letters comes first: the engine then skips to the next capital without trying the rest.
+_SEQUENCE = re.compile(rf"[A-Z](?<![\w./@][A-Z]){_REST}{_POSSESSIVE}(?:{_LINK}(?:{_WORD}))*")
 _PART = re.compile(rf"({_WORD})|({_LINK})")
 
 # Capital words that begin sentences or name people, offices, places and papers; alone, or first, they are no organisation's name.
@@ -61,9 +64,9 @@ def candidates(text: str) -> list[list[Candidate]]:
                 continue
             out.append([(base, base + end, word)])
             continue
-        found = list(_parts(sequence, base))
+        found = _cut(sequence)
         if found:
-            out.append(found)
+            out.append([(base + start, base + end, word) for start, end, word in found])
     return out
 
 
@@ -76,7 +79,7 @@ def _unpossessed(word: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=65536)
-def _cut(sequence: str) -> tuple[tuple[int, int], ...]:
+def _cut(sequence: str) -> tuple[tuple[int, int, str], ...]:
     pieces: list[list[int]] = []  # [start, end without possessive, end]
     at = 0
     joined = False
@@ -108,16 +111,10 @@ def _cut(sequence: str) -> tuple[tuple[int, int], ...]:
     for i in range(len(pieces)):
         for j in range(i, min(len(pieces), i + _MAX_PARTS)):
             start, end = pieces[i][0], pieces[j][1]
-            spans.append((start, end))
+            word = sequence[start:end]
+            if word not in _NEVER and len(word) > 1 and word[0].isalpha():
+                spans.append((start, end, word))
     return tuple(spans)
-
-
-def _parts(sequence: str, base: int):
-    for start, end in _cut(sequence):
-        word = sequence[start:end]
-        if word in _NEVER or len(word) < 2 or not word[0].isalpha():
-            continue
-        yield base + start, base + end, word
 
 
 def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
