@@ -192,10 +192,16 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
     starts: list[tuple[int, str]] = []  # candidates, nearest first
     quiet = 0
     while at > floor:
-        m = _TOKEN_BACK.search(text[floor:at])
+        # Only the last word or bracket is given to the pattern, which would try every place of a longer stretch.
+        word_end = at - 1 if text[at - 1] == " " else at
+        if text[word_end - 1] == ")":
+            piece = max(text.rfind("(", floor, word_end), floor)
+        else:
+            piece = max(text.rfind(" ", floor, word_end), text.rfind("\n", floor, word_end), floor - 1) + 1
+        m = _TOKEN_BACK.search(text[piece:at])
         if m is None:
             break
-        start = floor + m.start()
+        start = piece + m.start()
         if m["bracket"]:
             inner = m["bracket"][1:2]
             if not (inner.isupper() or inner.isdigit() or m["bracket"][1:] in ("etc.)", "etc)")):
