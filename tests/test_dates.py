@@ -70,6 +70,7 @@ def found(text, on=ON):
         ("the 2022-23 Session", ("2022-23 Session", "2022-05-10", "2023-10-26")),
         # modifiers stay in the span
         ("by the end of March 2026", ("end of March 2026", "2026-03-01", "2026-03-31")),
+        ("by the end of the financial year", ("end of the financial year", "2025-04-01", "2026-03-31")),
         ("in early 2026", ("early 2026", "2026-01-01", "2026-12-31")),
         ("before the summer recess", ("summer recess", "", "")),
     ],

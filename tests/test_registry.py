@@ -50,7 +50,9 @@ def test_all_four_types_are_found_in_one_sentence():
     assert {row["type"] for row in rows} == set(ENTITY_TYPES) == set(COLOURS)
     for row in rows:
         assert TEXT[row["start"] : row["end"]] == row["text"]
-    assert [row["url"] for row in rows if row["type"] == "LEGISLATION"] == ["https://www.legislation.gov.uk/ukpga/1988/52/section/5"]
+    assert [row["url"] for row in rows if row["type"] == "LEGISLATION"] == [
+        "https://www.legislation.gov.uk/ukpga/1988/52/section/5"
+    ]
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

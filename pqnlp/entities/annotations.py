@@ -37,7 +37,9 @@ class AnnotatedText(NamedTuple):
     date: str
 
 
-def read_annotations(corpus, annotations: str | Path, *, split: str | None = None, number: int = 1) -> Iterator[AnnotatedText]:
+def read_annotations(
+    corpus, annotations: str | Path, *, split: str | None = None, number: int = 1
+) -> Iterator[AnnotatedText]:
     """Join annotations to texts.
 
     Parameters
@@ -76,7 +78,9 @@ def read_annotations(corpus, annotations: str | Path, *, split: str | None = Non
     table = read(corpus).set_index("id")
     missing = wanted - set(table.index)
     if missing:
-        raise ValueError(f"the corpus lacks {len(missing)} annotated ids, such as {sorted(missing)[0]}: give the corpus that they were drawn from.")
+        raise ValueError(
+            f"the corpus lacks {len(missing)} annotated ids, such as {sorted(missing)[0]}: give the corpus that they were drawn from."
+        )
     for r in rows:
         row = table.loc[str(r["id"])]
 
@@ -87,8 +91,16 @@ def read_annotations(corpus, annotations: str | Path, *, split: str | None = Non
             text = row[field]
             spans = [tuple(s) for s in r[field]]
             if any(not 0 <= start < end <= len(text) for start, end, _ in spans):
-                raise ValueError(f"id {r['id']}, {field}: an offset lies outside the text. The corpus holds another text than was annotated.")
+                raise ValueError(
+                    f"id {r['id']}, {field}: an offset lies outside the text. The corpus holds another text than was annotated."
+                )
             question = row["question"] if field == "answer" else ""
             yield AnnotatedText(
-                str(r["id"]), field, text, spans, question, known("department"), known("answered" if field == "answer" else "tabled")
+                str(r["id"]),
+                field,
+                text,
+                spans,
+                question,
+                known("department"),
+                known("answered" if field == "answer" else "tabled"),
             )

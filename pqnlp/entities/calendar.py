@@ -48,7 +48,10 @@ def add_months(day: date, months: int) -> date:
     """Return the same day `months` later (earlier if negative), the month's last day where there is no such day."""
     index = day.year * 12 + day.month - 1 + months
     first = date(index // 12, index % 12 + 1, 1)
-    return min(day.replace(year=first.year, month=first.month, day=1) + timedelta(days=day.day - 1), month(first.year, first.month)[1])
+    return min(
+        day.replace(year=first.year, month=first.month, day=1) + timedelta(days=day.day - 1),
+        month(first.year, first.month)[1],
+    )
 
 
 def month(y: int, m: int) -> tuple[date, date]:

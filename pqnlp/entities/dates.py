@@ -20,7 +20,12 @@ _MONTH_NUMBER = {name: i + 1 for i, name in enumerate(_MONTHS)}
 _MONTH_NUMBER |= {name[:3]: i + 1 for i, name in enumerate(_MONTHS)}
 _MONTH_NUMBER["Sept"] = 9
 _MONTH_NUMBER |= {name.upper(): number for name, number in _MONTH_NUMBER.items()}
-_NUMBERS = {w: i + 1 for i, w in enumerate("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split())}
+_NUMBERS = {
+    w: i + 1
+    for i, w in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+    )
+}
 _NUMBERS |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "couple of": 2, "a": 1, "an": 1}
 _DAY = timedelta(days=1)
 
@@ -34,8 +39,8 @@ UNIT = rf"(?:full |complete )?(?:{KIND} )?(?:[Yy]ear|[Mm]onth|[Ww]eek|[Dd]ay|[Qq
 SEASON = r"(?:[Ss]pring|[Ss]ummer|[Aa]utumn|[Ww]inter)"
 
 # In a verbose pattern a bare space means nothing.
-for _name in ("MONTH", "YEAR", "DAY", "WEEKDAY", "KIND", "NUMBER", "UNIT", "SEASON"):
-    globals()[_name] = globals()[_name].replace(" ", r"\ ")
+MONTH, DAY, NUMBER, UNIT = (part.replace(" ", r"\ ") for part in (MONTH, DAY, NUMBER, UNIT))
+
 
 # One pattern for each kind of beginning: trying them all at every word is ten times slower.
 def _pattern(alternatives: str) -> re.Pattern:
@@ -96,6 +101,8 @@ _BY_START = {
     )"""
     ),
 }
+
+
 def _starts() -> dict[str, str]:
     """Map each way that a date expression can begin to the pattern that reads on."""
     words = """since last past previous next coming preceding following first recent latest forthcoming prior this current present same upcoming second third fourth final
@@ -103,7 +110,20 @@ def _starts() -> dict[str, str]:
     starts = {str(d): "digit" for d in range(10)}
     for word in words:
         starts[word + " "] = starts[word.capitalize() + " "] = "word"
-    for word in ("most recent ", "spring", "summer", "autumn", "winter", "turn of", "very end of", "end of", "start of", "beginning of", "middle of", "close of"):
+    for word in (
+        "most recent ",
+        "spring",
+        "summer",
+        "autumn",
+        "winter",
+        "turn of",
+        "very end of",
+        "end of",
+        "start of",
+        "beginning of",
+        "middle of",
+        "close of",
+    ):
         starts[word] = starts[word.capitalize()] = "word"
     for word in ("FY", "AY ", "Q1", "Q2", "Q3", "Q4", "Easter", "Christmas", "Whit", "conference recess"):
         starts[word] = "word"
@@ -172,7 +192,13 @@ def find_dates(text: str, on: str = "") -> list[Mention]:
     out = []
     for d in _combine(atoms, text, today):
         out.append(
-            Mention(d.start, d.end, "DATE", first=d.first.isoformat() if d.first else "", last=d.last.isoformat() if d.last else "")
+            Mention(
+                d.start,
+                d.end,
+                "DATE",
+                first=d.first.isoformat() if d.first else "",
+                last=d.last.isoformat() if d.last else "",
+            )
         )
     return out
 
@@ -189,8 +215,12 @@ def _read(m: re.Match, text: str, today: date | None) -> _Date | None:
     return _READERS[kind](m, text, today)
 
 
-_FORWARD = re.compile(r"\b(?:will|due|plan\w*|expect\w*|upcoming|next|scheduled|intend\w*|by|until|shall|aim\w*|forthcoming|later|before|from)\b[^.]*$")
-_BACKWARD = re.compile(r"\b(?:was|were|had|did|published|announced|launched|made|last|since|earlier|met|visited|wrote)\b[^.]*$")
+_FORWARD = re.compile(
+    r"\b(?:will|due|plan\w*|expect\w*|upcoming|next|scheduled|intend\w*|by|until|shall|aim\w*|forthcoming|later|before|from)\b[^.]*$"
+)
+_BACKWARD = re.compile(
+    r"\b(?:was|were|had|did|published|announced|launched|made|last|since|earlier|met|visited|wrote)\b[^.]*$"
+)
 
 
 def _place(month: int, day: int | None, m: re.Match, text: str, today: date | None) -> tuple[date | None, date | None]:
@@ -221,15 +251,11 @@ def _read_days(m, text, today):
         y = int(m["dsy"])
         return _Date(*m.span(), "day", _safe(y, mon, d1), _safe(y, mon, d2))
     first, _ = _place(mon, d1, m, text, today)
-    return _Date(_start(m), m.end(), "daypart", first, first and _safe(first.year, mon, d2), (mon, d2), m)
+    return _Date(m.start(), m.end(), "daypart", first, first and _safe(first.year, mon, d2), (mon, d2), m)
 
 
 def _number(text: str) -> int:
     return int(re.match(r"\d+", text).group())
-
-
-def _start(m):
-    return m.start()
 
 
 def _read_day(m, text, today):
@@ -261,7 +287,9 @@ def _read_monthyear(m, text, today):
 def _read_monthyr(m, text, today):
     if m["sm"] in ("May", "March") and text[m.start() - 1 : m.start()] not in ("", "\n", " ", "|", "("):
         return None
-    if text[m.end("sm")] == " " and not text[max(0, m.start() - 3) : m.start()].endswith(("\n", "| ", "in ", "to ", "- ", "– ")):
+    if text[m.end("sm")] == " " and not text[max(0, m.start() - 3) : m.start()].endswith(
+        ("\n", "| ", "in ", "to ", "- ", "– ")
+    ):
         return None
     return _Date(*m.span(), "month", *cal.month(2000 + int(m["sy"]), _MONTH_NUMBER[m["sm"].rstrip(".")]), None, m)
 
@@ -318,7 +346,13 @@ def _read_fy(m, text, today):
 
 def _read_sfy(m, text, today):
     y1, y2 = int(m["s1"]), int(m["s2"])
-    return None if y2 != y1 + 1 else _Date(*m.span(), "fy", *_kind_year(m.group()[:2] if m.group().startswith("AY") else m.group(), 2000 + y1), None, m)
+    return (
+        None
+        if y2 != y1 + 1
+        else _Date(
+            *m.span(), "fy", *_kind_year(m.group()[:2] if m.group().startswith("AY") else m.group(), 2000 + y1), None, m
+        )
+    )
 
 
 def _read_fyone(m, text, today):
@@ -401,8 +435,6 @@ def _read_ago(m, text, today):
 def _read_parl(m, text, today):
     word = m["pw"].lower()
     span = m.span()
-    if m["pk"] == "parliament" and word in ("last", "next", "previous") and False:
-        return None
     if "ession" in m["pk"]:
         if word.isdigit():
             return None
@@ -458,20 +490,48 @@ def _read_relone(m, text, today):
     span = m.span()
     word, what = m["ow"].lower(), m["ou"]
     lower = what.lower()
-    if word in ("forthcoming", "upcoming", "following", "latest", "present", "preceding", "same") and what.rstrip(".") in _MONTH_NUMBER:
+    if (
+        word in ("forthcoming", "upcoming", "following", "latest", "present", "preceding", "same")
+        and what.rstrip(".") in _MONTH_NUMBER
+    ):
         mon = _MONTH_NUMBER[what.rstrip(".")]
         return _Date(m.start("ou"), m.end("ou"), "monthname", *_place(mon, None, m, text, today), (mon, 0), m)
-    if what in ("May", "March", "Mar") and word in ("this", "the") and text[span[1] : span[1] + 1] not in (",", ".", ")", ""):
+    if (
+        what in ("May", "March", "Mar")
+        and word in ("this", "the")
+        and text[span[1] : span[1] + 1] not in (",", ".", ")", "")
+    ):
         # "this may": a capital decides, "This May not" is rare
         if text[span[1] : span[1] + 4] in (" be ", " not"):
             return None
-    if lower.endswith("day") and lower != "day" and not lower.startswith(("mon", "tue", "wed", "thu", "fri", "sat", "sun")):
+    if (
+        lower.endswith("day")
+        and lower != "day"
+        and not lower.startswith(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    ):
         return None
-    if word in ("same", "latest", "most recent", "following", "past", "preceding") and lower in ("day", "session", "term", "evening", "morning", "afternoon"):
+    if word in ("same", "latest", "most recent", "following", "past", "preceding") and lower in (
+        "day",
+        "session",
+        "term",
+        "evening",
+        "morning",
+        "afternoon",
+    ):
         return None
     if lower in ("day", "days") and word in ("this", "present", "current"):
         return None
-    step = {"last": -1, "previous": -1, "past": -1, "preceding": -1, "next": 1, "coming": 1, "following": 1, "forthcoming": 1, "upcoming": 1}.get(word, 0)
+    step = {
+        "last": -1,
+        "previous": -1,
+        "past": -1,
+        "preceding": -1,
+        "next": 1,
+        "coming": 1,
+        "following": 1,
+        "forthcoming": 1,
+        "upcoming": 1,
+    }.get(word, 0)
     if today is None or word in ("same", "following", "preceding", "latest", "most recent"):
         return _Date(*span, "rel", None, None, None, m)
     name = what.rstrip(".")
@@ -533,18 +593,25 @@ def _read_relone(m, text, today):
 
 
 _NOT_YEAR_BEFORE = re.compile(r"(?:Questions?|UINs?|HCWS|HLWS|HL|PQs?|[Nn]umbers?|[Nn]o\.?|[Pp]aragraphs?|[Pp]age|[Cc]olumns?|ISO|BS|EN|Cm|HC|reference|approximately|around|over|about|nearly|than|total of|of some|least|almost|Article|Regulation|[Ss]ection|contract|agenda|Agenda|vision)[ :]?$|[-–]$|[A-Za-z]/$|, and $|\d, $|\.$")  # fmt: skip
-_NOT_YEAR_AFTER = re.compile(r" (?:people|homes|new|jobs|staff|children|applications|cases|patients|FTE|pupils|individuals|households|families|km|MW|miles|staff|hours|places|posts|claims|vehicles|businesses|schools|officers|per cent|tonnes|responses)\b|°|%|’s? ?000")
-_CAPITAL_BEFORE = re.compile(r"(?:Act|Acts|Regulations|Order|Rules|Measure|Scheme Order|Directions|Convention)(?: \([^)]{1,60}\))? $")
+_NOT_YEAR_AFTER = re.compile(
+    r" (?:people|homes|new|jobs|staff|children|applications|cases|patients|FTE|pupils|individuals|households|families|km|MW|miles|staff|hours|places|posts|claims|vehicles|businesses|schools|officers|per cent|tonnes|responses)\b|°|%|’s? ?000"
+)
 
 
 def _read_year(m, text, today):
     y = int(m["y"])
     start = m.start()
     before = text[max(0, start - 24) : start]
-    if y > 2100 or _NOT_YEAR_BEFORE.search(before) is not None and not before.endswith(("about ", "around ", "than ", "over ", "approximately ")):
+    if (
+        y > 2100
+        or _NOT_YEAR_BEFORE.search(before) is not None
+        and not before.endswith(("about ", "around ", "than ", "over ", "approximately "))
+    ):
         if not before.endswith((". ", ", and ")) and not re.search(r"(?:19|20)\d\d,(?: and)? $", before):
             return None
-    if before.endswith(("about ", "than ", "over ", "approximately ", "nearly ", "around ")) and not re.match(r"[.,;)]| and| to|$", text[m.end() : m.end() + 4]):
+    if before.endswith(("about ", "than ", "over ", "approximately ", "nearly ", "around ")) and not re.match(
+        r"[.,;)]| and| to|$", text[m.end() : m.end() + 4]
+    ):
         return None
     if _NOT_YEAR_AFTER.match(text, m.end()) is not None:
         return None
@@ -556,7 +623,9 @@ def _read_year(m, text, today):
     return _Date(start, m.end(), "year", *cal.year(y), None, m)
 
 
-_MONTH_CONTEXT = re.compile(r"(?:\b(?:[Ii]n|[Bb]y|[Ss]ince|[Ff]rom|[Uu]ntil|[Bb]efore|[Aa]fter|[Dd]uring|of|and|to|late|early|mid|mid-|[Ll]ast|[Nn]ext|[Tt]his|between|end|[Ee]very|for|previous|[Uu]p to|through|or|between)[ -]|[,/|(–-] ?|^|\n)$")
+_MONTH_CONTEXT = re.compile(
+    r"(?:\b(?:[Ii]n|[Bb]y|[Ss]ince|[Ff]rom|[Uu]ntil|[Bb]efore|[Aa]fter|[Dd]uring|of|and|to|late|early|mid|mid-|[Ll]ast|[Nn]ext|[Tt]his|between|end|[Ee]very|for|previous|[Uu]p to|through|or|between)[ -]|[,/|(–-] ?|^|\n)$"
+)
 _VERB_AFTER = re.compile(r" (?:be|have|not|I|also|he|she|it|we|they|the|well|need|include|to|a)\b")
 
 
@@ -566,15 +635,27 @@ def _read_month(m, text, today):
     if name in ("May", "March", "Mar", "Jan", "Sep", "Dec", "Oct", "Apr", "Jun", "Jul"):
         if _MONTH_CONTEXT.search(before) is None:
             return None
-        if _VERB_AFTER.match(text, m.end()) and not before.endswith((" in ", " by ", "ince ", "ntil ", " of ", "uring ")):
+        if _VERB_AFTER.match(text, m.end()) and not before.endswith(
+            (" in ", " by ", "ince ", "ntil ", " of ", "uring ")
+        ):
             return None
         if name in ("May", "March") and before.endswith("\n"):
             return None
-    return _Date(*(m.start(), m.start() + len(m["m"].rstrip("."))), "monthname", *_place(_MONTH_NUMBER[name], None, m, text, today), (_MONTH_NUMBER[name], 0), m)
+    return _Date(
+        *(m.start(), m.start() + len(m["m"].rstrip("."))),
+        "monthname",
+        *_place(_MONTH_NUMBER[name], None, m, text, today),
+        (_MONTH_NUMBER[name], 0),
+        m,
+    )
 
 
-_SEASON_CONTEXT = re.compile(r"\b(?:[Tt]he|[Ii]n|[Bb]y|late|early|mid|mid-|last|next|this|coming|of|during|over|from|before|until|and|[Ss]ince|each|following|to|previous|for)[ -]$")
-_NOT_SEASON_AFTER = re.compile(r" (?:Budget|Statement|[Tt]erm|school|holiday|holidays|fuel|months?|Fuel|House|flood|pressure|plan|heating|weather|conditions|season|period|programme|childcare|reading|camp|service|resilience|preparedness|vaccin|surge|[Rr]esilience|[Ff]uel|Olympics|Paralympics|festival|wheat|barley|born|nutrient|update|forecast|of\b|vomiting|[A-Z])")
+_SEASON_CONTEXT = re.compile(
+    r"\b(?:[Tt]he|[Ii]n|[Bb]y|late|early|mid|mid-|last|next|this|coming|of|during|over|from|before|until|and|[Ss]ince|each|following|to|previous|for)[ -]$"
+)
+_NOT_SEASON_AFTER = re.compile(
+    r" (?:Budget|Statement|[Tt]erm|school|holiday|holidays|fuel|months?|Fuel|House|flood|pressure|plan|heating|weather|conditions|season|period|programme|childcare|reading|camp|service|resilience|preparedness|vaccin|surge|[Rr]esilience|[Ff]uel|Olympics|Paralympics|festival|wheat|barley|born|nutrient|update|forecast|of\b|vomiting|[A-Z])"
+)
 
 
 def _read_season(m, text, today):
@@ -595,13 +676,17 @@ def _read_season(m, text, today):
 
 
 def _read_named(m, text, today):
-    word = m.group().lower()
-    first = None
-    if today and word in ("today", "yesterday", "tomorrow"):
-        first = today + timedelta(days={"today": 0, "yesterday": -1, "tomorrow": 1}[word])
-    if word == "today" and text[m.start() - 1 : m.start()] in ("’", "'") :
-        return None
-    return _Date(*m.span(), "day" if first else "rel", first, first, None, m)
+    _, _, period = m.group().partition(" of the ")
+    if today is None or not period:
+        return _Date(*m.span(), "rel", None, None, None, m)
+    kind, unit = _unit(period)  # "the end of the financial year" is the one that runs
+    days = {
+        "year": lambda: _some_year(kind, _year_of(kind or "calendar", today)),
+        "month": lambda: cal.month(today.year, today.month),
+        "week": lambda: cal.week(today),
+        "quarter": lambda: cal.quarter(today.year, (today.month + 2) // 3),
+    }.get(unit, lambda: (None, None))()
+    return _Date(*m.span(), "rel", *days, None, m)
 
 
 def _read_since(m, text, today):
@@ -617,25 +702,34 @@ _READERS = {
 
 _PLURAL_KIND_BEFORE = re.compile(rf"(?:{KIND} years|FYs|years) $")
 _PLURAL_KIND_AFTER = re.compile(rf" {KIND} years\b")
-_THIS_YEAR = re.compile(r" (?:of )?(?:this|last|next) (?:year|month)\b")
-_RANGE = re.compile(r"(?: to | ?[-–—] ?| until | through to | through | up to | to the | up until | to end | and up to )(?:the )?(?:end of |early |late |mid-)?$")
+_RANGE = re.compile(
+    r"(?: to | ?[-–—] ?| until | through to | through | up to | to the | up until | to end | and up to )(?:the )?(?:end of |early |late |mid-)?$"
+)
 _AND = re.compile(r"(?: and )(?:the )?(?:end of |early |late )?$")
-_BETWEEN = re.compile(r"\b[Bb]etween (?:the )?(?:financial years |academic years |years |start of |end of |beginning of )?$")
+_BETWEEN = re.compile(
+    r"\b[Bb]etween (?:the )?(?:financial years |academic years |years |start of |end of |beginning of )?$"
+)
 _MODIFIER = re.compile(
     r"(?:\b(?:[Ee]arly|[Ll]ate|[Mm]id|[Ll]ater|[Ee]arlier|(?:[Vv]ery )?(?:end|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose|latter part|back end) (?:of|in)(?: the)?|[Ee]nd|end-|[Mm]id-|later in|earlier in|[Ee]arly in|[Ll]ate in)[ -]?(?:in )?)$"
 )
 _SINCE = re.compile(r"\b[Ss]ince (?:the )?(?:(?:start|beginning|end) of (?:the )?)?(?:early |late |mid-?)?$")
 _EACH = re.compile(
-    r"\b(?:(?:[Ii]n )?[Ee]ach of (?:the )?(?:(?:years|(?:requested )?months|financial years|academic years|calendar years) )?(?:from |since |in |between |across )?|(?:[Ee]ach|[Ee]very) (?:of the )?(?:{KIND} )?(?:year|month|quarter|week)s?,? (?:from |since |in |between |during |of |over )?(?:the )?)$".replace("{KIND}", KIND)
+    r"\b(?:(?:[Ii]n )?[Ee]ach of (?:the )?(?:(?:years|(?:requested )?months|financial years|academic years|calendar years) )?(?:from |since |in |between |across )?|(?:[Ee]ach|[Ee]very) (?:of the )?(?:{KIND} )?(?:year|month|quarter|week)s?,? (?:from |since |in |between |during |of |over )?(?:the )?)$".replace(
+        "{KIND}", KIND
+    )
 )
-_ENDING = re.compile(r"(?:\b(?:w/c |[Ww]eek commencing )|\b(?:(?:financial )?year|(?:\w+ )?months?|quarter|(?:\w+ )?weeks?|week) (?:ending|ended|to|up to|beginning|commencing)(?: in| on)? (?:the )?)$")
+_ENDING = re.compile(
+    r"(?:\b(?:w/c |[Ww]eek commencing )|\b(?:(?:financial )?year|(?:\w+ )?months?|quarter|(?:\w+ )?weeks?|week) (?:ending|ended|to|up to|beginning|commencing)(?: in| on)? (?:the )?)$"
+)
 _EVENT = re.compile(
     r"(?!then\b|it\b|they\b|we\b|there\b|many\b|most\b|all\b|some\b|no\b|I\b|you\b|these\b|those\b|such\b|not\b|as\b|if\b|when\b)"
     r"[\w’'&/-]+(?: \([A-Z]{2,8}\))?(?: [\w’'&/-]+(?: \([A-Z]{2,8}\))?){0,8}?"
     r"(?= (?:and|but|have|has|had|is|are|will|would|can|could|may|which|that|who|to|for|on|in|at|by|with|as|from|under|into|(?:(?:were|was)(?! (?:\w+ly )?(?:\w+ed|made|set|put|begun|given|brought|taken|sent)\b)))\b| \(|[,.;:)?|\n]|$)"
 )
 _EVENT_DATE = re.compile(r" (?:in|on|of) (?:the )?$")
-_NAMED_EVENT = re.compile(r" (?:(?:Autumn |Spring |Comprehensive )?(?:Spending Review|Budget|Statement|General Election|general election|election|Election|referendum|Referendum))(?!\w)")
+_NAMED_EVENT = re.compile(
+    r" (?:(?:Autumn |Spring |Comprehensive )?(?:Spending Review|Budget|Statement|General Election|general election|election|Election|referendum|Referendum))(?!\w)"
+)
 _LAW = re.compile(r"\b(?:Act|Bill|Regulations|Order)\b")
 
 
@@ -648,7 +742,12 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
         i += 1
         if d.kind == "since":
             follows = atoms[i] if i < count else None
-            if follows is not None and follows.kind != "since" and follows.start - d.end <= 24 and _SINCE.search(text, d.start, follows.start):
+            if (
+                follows is not None
+                and follows.kind != "since"
+                and follows.start - d.end <= 24
+                and _SINCE.search(text, d.start, follows.start)
+            ):
                 continue  # the date takes "since" as its prefix
             event = _EVENT.match(text, d.end)
             if event is not None and _LAW.search(event.group()) is None:
@@ -660,12 +759,21 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
                     first = cal.election_before(today)
                 while i < count and atoms[i].start < end:
                     i += 1
-                if i < count and _EVENT_DATE.fullmatch(text, end, atoms[i].start) and atoms[i].kind in ("day", "daypart", "month", "monthname", "year", "fy"):
+                if (
+                    i < count
+                    and _EVENT_DATE.fullmatch(text, end, atoms[i].start)
+                    and atoms[i].kind in ("day", "daypart", "month", "monthname", "year", "fy")
+                ):
                     end, first = atoms[i].end, atoms[i].first
                     i += 1
                 out.append(_Date(d.start, end, "rel", first, today if first else None))
             continue
-        if d.kind in ("monthname", "daypart", "season") and i < count and atoms[i].kind == "rel" and text[d.end : atoms[i].start] in (" ", " of "):
+        if (
+            d.kind in ("monthname", "daypart", "season")
+            and i < count
+            and atoms[i].kind == "rel"
+            and text[d.end : atoms[i].start] in (" ", " of ")
+        ):
             words = text[atoms[i].start : atoms[i].end].lower().split()
             if len(words) == 2 and words[1] == "year":  # "July this year"
                 d = _in_year(d, atoms[i])

@@ -61,7 +61,9 @@ def _spellings(name: str) -> Iterable[str]:
     name = re.sub(r" \(.*\)$", "", name)
     forms = {name}
     for old, new in ((", and ", " and "), (" and ", " & "), (" & ", " and "), (" and ", ", and ")):
-        forms |= {form.replace(old, new) for form in set(forms) if old in form and not (old == " and " and ", and " in form)}
+        forms |= {
+            form.replace(old, new) for form in set(forms) if old in form and not (old == " and " and ", and " in form)
+        }
     for form in set(forms):
         forms.add(form.replace("'", "’"))
     return forms
@@ -150,7 +152,11 @@ def department_on(ids: tuple[str, ...], date: str) -> tuple[str, str]:
         return named, named
     # The latest body of that name that existed before the day, else the first.
     before = [i for i in ids if (table[i]["start"] or "") <= date]
-    named = max(before, key=lambda i: table[i]["start"] or "") if before else min(ids, key=lambda i: table[i]["start"] or "")
+    named = (
+        max(before, key=lambda i: table[i]["start"] or "")
+        if before
+        else min(ids, key=lambda i: table[i]["start"] or "")
+    )
     if date > (table[named]["end"] or "9999"):
         heirs = successors(named, date)
         return (heirs[0] if len(heirs) == 1 else named), named
@@ -312,9 +318,8 @@ def _heirs_today(slug: str) -> str:
 
 
 def _is_something_else(text: str, start: int, end: int) -> bool:
-    """Tell whether the match is part of another thing's name: "Treasury bills", "US Treasury"."""
-    before = text[max(0, start - 6) : start]
-    return before.endswith(("US ", "Under-")) or before.endswith("Lady ") and False
+    """Tell whether the match is part of another body's name: "US Treasury", "Under-Secretary of State"."""
+    return text[max(0, start - 6) : start].endswith(("US ", "Under-"))
 
 
 def _bare(text: str) -> list[tuple[int, int, tuple[str, ...]]]:

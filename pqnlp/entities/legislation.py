@@ -36,9 +36,15 @@ _YEAR = re.compile(
     r"(?P<ext>(?: \((?:Northern Ireland|Scotland|Wales|England|England and Wales|Isle of Man|No\.? ?\d+|[A-Z]{2,6})\))*)(?:,? (?:of )?(?P<y>1[6-9]\d\d|20\d\d)| \((?P<yb>1[89]\d\d|20\d\d)\))(?![\d/-])"
 )
 # "Health and Social Care Act 2008 (Regulated Activities) Regulations 2014", "Traffic Signs Regulations and General Directions"
-_GOES_ON = re.compile(r"(?: and General Directions|(?: \d{4})?(?: \([A-Z][^()\n]{2,90}\))+ (?P<head>Regulations|Order|Rules|Act)(?= \d{4}))")
-_BRACKET_PROVISION = re.compile(r" \((?:[Ss]ections?|[Ss]chedules?|[Pp]arts?|[Aa]rticles?|[Rr]egulations?|s\.?) ?\d+\w{0,3}(?:\(\w+\))*\)")
-_DEFINITION = re.compile(r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)")
+_GOES_ON = re.compile(
+    r"(?: and General Directions|(?: \d{4})?(?: \([A-Z][^()\n]{2,90}\))+ (?P<head>Regulations|Order|Rules|Act)(?= \d{4}))"
+)
+_BRACKET_PROVISION = re.compile(
+    r" \((?:[Ss]ections?|[Ss]chedules?|[Pp]arts?|[Aa]rticles?|[Rr]egulations?|s\.?) ?\d+\w{0,3}(?:\(\w+\))*\)"
+)
+_DEFINITION = re.compile(
+    r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)"
+)
 
 _NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
 _PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
@@ -48,8 +54,12 @@ _PROVISION = re.compile(
 _MAY_PROVIDE = re.compile(r"\d|(?:art|chedule|ection|rticle|hapter|lass|itle) [A-Z]|chedule ")
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
 
-_CONNECTORS = frozenset("and of the for etc etc. to in on with or from by at as & against between other than relating concerning".split())
-_TOKEN_BACK = re.compile(r"(?:(?P<bracket>\([^()\n]{1,90}\)|\(\w+\))|(?P<word>[\w’'./&–-]+)(?P<comma>,?)|(?P<amp>&)) ?$")
+_CONNECTORS = frozenset(
+    "and of the for etc etc. to in on with or from by at as & against between other than relating concerning".split()
+)
+_TOKEN_BACK = re.compile(
+    r"(?:(?P<bracket>\([^()\n]{1,90}\)|\(\w+\))|(?P<word>[\w’'./&–-]+)(?P<comma>,?)|(?P<amp>&)) ?$"
+)
 _LEADING = frozenset(
     """The Under Through Our This That These In As Since When While Both Following By With For And Of On At From To If Where Any All Each
     However Although Part Section Sections Article Schedule Chapter Regulation Regulations Clause Paragraph Rule Rules Draft His Her Their My Its A An Current New Existing
@@ -62,7 +72,9 @@ _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
     Both Several Various Such Each Every Another""".split()
 )
-_NO_REGULATION = frozenset("Better Smarter Self Press Public Financial Social Price AI Economic Professional Building State Office Animals Future Traffic Solicitors Prudential Law Data".split())
+_NO_REGULATION = frozenset(
+    "Better Smarter Self Press Public Financial Social Price AI Economic Professional Building State Office Animals Future Traffic Solicitors Prudential Law Data".split()
+)
 _NO_TITLE = frozenset("Acts Bills bill treaty Decision Decisions Directives".split())
 _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
@@ -74,9 +86,15 @@ _TREATY_TAIL = re.compile(
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
-_SHORT_WORDS = frozenset("Code Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split())
-_BEFORE_SHORT = re.compile(r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $")
-_NOT_SHORT_AFTER = re.compile(r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b")
+_SHORT_WORDS = frozenset(
+    "Code Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split()
+)
+_BEFORE_SHORT = re.compile(
+    r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $"
+)
+_NOT_SHORT_AFTER = re.compile(
+    r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b"
+)
 
 TitleTable = Mapping[str, str]
 
@@ -119,7 +137,9 @@ def _check(row: Mapping[str, str], where: str) -> tuple[str, str]:
     if not title:
         raise ValueError(f"{where}: the title is empty. Fill it in or delete the row.")
     if kind not in TYPES:
-        raise ValueError(f"{where}: unknown type {kind!r}. Expected one of legislation.gov.uk's, such as ukpga, uksi, asp, wsi, nia.")
+        raise ValueError(
+            f"{where}: unknown type {kind!r}. Expected one of legislation.gov.uk's, such as ukpga, uksi, asp, wsi, nia."
+        )
     if not re.fullmatch(r"\d{4}", year):
         raise ValueError(f"{where}: expected a year of four digits, got {year!r}.")
     if re.fullmatch(r"\d{1,5}", number):
@@ -127,7 +147,9 @@ def _check(row: Mapping[str, str], where: str) -> tuple[str, str]:
     elif re.fullmatch(r"\w+/[\w-]+/\d+", number):  # before 1963 by the monarch's years: "Geo5/15-16/20"
         identity = f"{kind}/{number}"
     else:
-        raise ValueError(f"{where}: expected a chapter or instrument number, or one by regnal year (Geo5/15-16/20), got {number!r}.")
+        raise ValueError(
+            f"{where}: expected a chapter or instrument number, or one by regnal year (Geo5/15-16/20), got {number!r}."
+        )
     if title.endswith(f" {year}"):
         title = title[: -len(year) - 1]
     return f"{title} {year}", identity
@@ -209,11 +231,11 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             starts.append((start, "("))
         else:
             word = m["word"] or "&"
-            if word[-1] == "." and word not in ("etc.", "No.", "no.") :
+            if word[-1] == "." and word not in ("etc.", "No.", "no."):
                 break
             if m["comma"] and at == end:
                 break
-            if word[0].isupper() or word[0].isdigit() and not m["comma"] and len(starts) > 0 and False:
+            if word[0].isupper():
                 starts.append((start, word))
                 quiet = 0
             elif word in _CONNECTORS or word == "&":
@@ -232,7 +254,11 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             continue
         title = _key(text[start:head_end])
         # "Courts Act" is in the table, yet "Victims and Courts Act 2026" is another.
-        if f"{title} {year}" in titles.dated if year else title in titles.known and (i + 1 == len(starts) or starts[i + 1][1] not in ("and", "&", "of")):
+        if (
+            f"{title} {year}" in titles.dated
+            if year
+            else title in titles.known and (i + 1 == len(starts) or starts[i + 1][1] not in ("and", "&", "of"))
+        ):
             best_known = start
     if best_known is not None:
         return best_known
@@ -243,10 +269,37 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
         nxt = words[i + 1][1] if i + 1 < len(words) else ""
         if word == "the" and i and text[words[i][0] - 2] == ",":
             cut = i + 1
-        elif word == "the" and i and words[i - 1][1] in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through"):
-            if not (words[i - 1][1] in ("of", "from", "at") and i >= 2 and nxt in ("Child", "Sea", "Crown", "Person", "People", "Public", "Time", "House", "Environment", "Elderly", "Rights")):
+        elif (
+            word == "the"
+            and i
+            and words[i - 1][1]
+            in ("of", "to", "by", "in", "under", "from", "and", "with", "on", "for", "as", "that", "or", "through")
+        ):
+            if not (
+                words[i - 1][1] in ("of", "from", "at")
+                and i >= 2
+                and nxt
+                in (
+                    "Child",
+                    "Sea",
+                    "Crown",
+                    "Person",
+                    "People",
+                    "Public",
+                    "Time",
+                    "House",
+                    "Environment",
+                    "Elderly",
+                    "Rights",
+                )
+            ):
                 cut = i + 1
-        elif i and i > cut and text[words[i][0] - 2] == "," and words[i - 1][1] in ("Act", "Bill", "Regulations", "Order"):
+        elif (
+            i
+            and i > cut
+            and text[words[i][0] - 2] == ","
+            and words[i - 1][1] in ("Act", "Bill", "Regulations", "Order")
+        ):
             cut = i
         elif word in _LEADING and i == cut:
             cut = i + 1
@@ -254,12 +307,32 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             cut = i + 2
         elif i == cut and not (word[0].isupper() and word not in _LEADING):
             cut = i + 1
-        elif word.endswith(("’s", "'s")) and word[:-2] in ("UK", "Government", "EU", "Scotland", "Parliament", "England", "Ireland", "Department", "Britain", "Canada", "Australia", "France") and i == cut:
+        elif (
+            word.endswith(("’s", "'s"))
+            and word[:-2]
+            in (
+                "UK",
+                "Government",
+                "EU",
+                "Scotland",
+                "Parliament",
+                "England",
+                "Ireland",
+                "Department",
+                "Britain",
+                "Canada",
+                "Australia",
+                "France",
+            )
+            and i == cut
+        ):
             cut = i + 1
     return words[cut][0] if cut < len(words) else None
 
 
-_PROVISION_WORDS = frozenset("Part Parts Section Sections Schedule Schedules Article Articles Regulation Regulations Rule Chapter Clause Paragraph Class".split())
+_PROVISION_WORDS = frozenset(
+    "Part Parts Section Sections Schedule Schedules Article Articles Regulation Regulations Rule Chapter Clause Paragraph Class".split()
+)
 
 
 def _provision_path(provision: str, kind: str, head: str = "") -> str:
@@ -270,8 +343,14 @@ def _provision_path(provision: str, kind: str, head: str = "") -> str:
     words = [(re.sub(r"\W", "", w).lower(), n, tail) for w, n, tail in found]
     names = {"s": "section", "ss": "section", "section": "section", "sections": "section", "schedule": "schedule", "schedules": "schedule", "part": "part", "parts": "part",
              "article": "article", "articles": "article", "art": "article", "regulation": "regulation", "regulations": "regulation", "rule": "rule", "rules": "rule"}  # fmt: skip
-    outer = {"ukpga": ("section", "schedule", "part"), "asp": ("section", "schedule", "part")}.get(kind, ("regulation", "article", "rule", "schedule", "part", "section"))
-    if "section" not in outer[:1] and head in ("Regulations", "Order", "Rules"):  # "Section 3 of the ... Regulations 1999"
+    outer = {"ukpga": ("section", "schedule", "part"), "asp": ("section", "schedule", "part")}.get(
+        kind, ("regulation", "article", "rule", "schedule", "part", "section")
+    )
+    if "section" not in outer[:1] and head in (
+        "Regulations",
+        "Order",
+        "Rules",
+    ):  # "Section 3 of the ... Regulations 1999"
         own = {"Regulations": "regulation", "Order": "article", "Rules": "rule"}[head]
         names |= {"section": own, "sections": own, "s": own, "ss": own}
     if kind == "eur" or kind == "eudr":
@@ -285,7 +364,18 @@ def _provision_path(provision: str, kind: str, head: str = "") -> str:
                 if not n[0].isdigit() and name != "part":
                     continue
                 if name == "part" and not n[0].isdigit():
-                    roman = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}.get(n)
+                    roman = {
+                        "I": 1,
+                        "II": 2,
+                        "III": 3,
+                        "IV": 4,
+                        "V": 5,
+                        "VI": 6,
+                        "VII": 7,
+                        "VIII": 8,
+                        "IX": 9,
+                        "X": 10,
+                    }.get(n)
                     return f"part/{n}" if roman else ""
                 path = f"{name}/{n}"
                 if name in ("section", "article", "regulation", "rule"):
@@ -331,7 +421,11 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
     taken = -1
     if not heads:
         return out
-    for m in _CITED_EU.finditer(text) if _EU_NUMBER.search(text) and ("egulation" in text or "irective" in text or "ecision" in text) else ():
+    for m in (
+        _CITED_EU.finditer(text)
+        if _EU_NUMBER.search(text) and ("egulation" in text or "irective" in text or "ecision" in text)
+        else ()
+    ):
         start, end, provision = _with_provision(text, m.start(), m.end(), -1)
         out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
     for at, end, head in heads:
@@ -354,10 +448,25 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
                 year = _YEAR.match(text, more.end())
                 stop = year.end() if year else more.end()
                 whole, stop, provision = _with_provision(text, at, stop, taken)
-                out.append(_Cited(whole, stop, text[at : more.end()], (year["y"] or year["yb"]) if year else "", "", provision, head, at))
+                out.append(
+                    _Cited(
+                        whole,
+                        stop,
+                        text[at : more.end()],
+                        (year["y"] or year["yb"]) if year else "",
+                        "",
+                        provision,
+                        head,
+                        at,
+                    )
+                )
                 taken = stop
             continue
-        if start is None or text[start:end] in ("Free Trade Agreement", "Trade Agreement", "Partnership Agreement") or text.startswith((" Orders", " Order ", " Assessment"), end):
+        if (
+            start is None
+            or text[start:end] in ("Free Trade Agreement", "Trade Agreement", "Partnership Agreement")
+            or text.startswith((" Orders", " Order ", " Assessment"), end)
+        ):
             continue
         while (country := _COUNTRY.match(text, start, at)) is not None and _key(text[start:end]) not in titles.known:
             start = country.end()
@@ -372,8 +481,14 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
             if not _treaty_like(title, head, year):
                 continue
-        if head == "Regulation" and not year:  # "the Market Abuse Regulation", not "Better Regulation", "Office for Nuclear Regulation"
-            if before_words[-1] in _NO_REGULATION or before_words[0] in _NO_REGULATION or text[end : end + 2].strip()[:1].isupper():
+        if (
+            head == "Regulation" and not year
+        ):  # "the Market Abuse Regulation", not "Better Regulation", "Office for Nuclear Regulation"
+            if (
+                before_words[-1] in _NO_REGULATION
+                or before_words[0] in _NO_REGULATION
+                or text[end : end + 2].strip()[:1].isupper()
+            ):
                 continue
             if " for " in title or " in " in title or text[max(0, start - 4) : start] not in ("the ", "The "):
                 continue
@@ -386,7 +501,9 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if tail is not None:
             title += text[end : tail.end("ext")] if tail["ext"] else ""
             title_end = tail.end()
-        elif head in _TREATY and (head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the"), end)):
+        elif head in _TREATY and (
+            head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the"), end)
+        ):
             more = _TREATY_TAIL.match(text, end)
             if more is not None:
                 title_end = more.end()
@@ -396,7 +513,11 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if bracket is not None:
             provision = text[title_end : bracket.end()]
             title_end = bracket.end()
-        if not year and (leading := re.search(r"(?<![\w/-])(1[89]\d\d|20\d\d) $", text[max(0, start - 6) : start])) is not None and head in ("Act", "Convention", "Treaty", "Regulations", "Order", "Agreement"):
+        if (
+            not year
+            and (leading := re.search(r"(?<![\w/-])(1[89]\d\d|20\d\d) $", text[max(0, start - 6) : start])) is not None
+            and head in ("Act", "Convention", "Treaty", "Regulations", "Order", "Agreement")
+        ):
             year = leading.group(1)
             start -= 5
         whole, title_end, more_provision = _with_provision(text, start, title_end, taken)
@@ -407,16 +528,28 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
     return out
 
 
-_COUNTRY = re.compile(r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])")
-_AGREEMENT = re.compile(r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free")
+_COUNTRY = re.compile(
+    r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])"
+)
+_AGREEMENT = re.compile(
+    r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free"
+)
 
 
 def _treaty_like(title: str, head: str, year: str) -> bool:
     if head == "regulations":
-        return bool(year) or len(title.split()) > 2 and title.split()[0][0].isupper() and all(w[0].isupper() or w in _CONNECTORS or w == "regulations" for w in title.split())
+        return (
+            bool(year)
+            or len(title.split()) > 2
+            and title.split()[0][0].isupper()
+            and all(w[0].isupper() or w in _CONNECTORS or w == "regulations" for w in title.split())
+        )
     if head in ("Statute", "Code"):
         return bool(year)
-    return _AGREEMENT.search(title) is not None and not re.search(r"Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Partnership Agreement|Recognition Agreement|Strategic|Contract", title)
+    return _AGREEMENT.search(title) is not None and not re.search(
+        r"Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Partnership Agreement|Recognition Agreement|Strategic|Contract",
+        title,
+    )
 
 
 def _known_start(text: str, at: int, end: int, year: str, titles: _Titles) -> int | None:
@@ -483,13 +616,17 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
             end = year.end()
         whole, end, provision = _with_provision(text, start, end, -1)
         name = text[start:end]
-        popular.append(_Cited(whole, end, name, "", identity, provision, "Code" if name.endswith(" Code") else "", start))
+        popular.append(
+            _Cited(whole, end, name, "", identity, provision, "Code" if name.endswith(" Code") else "", start)
+        )
     cited += popular
     if not cited and not heads and not popular:
         return []
     background = _cited(question, titles, _heads(question)) if question and question != text else []
     _borrow_years(cited, background, titles)
-    defined = _definitions(text, cited) | {k: v for k, v in (_definitions(question, background).items() if background else ())}
+    defined = _definitions(text, cited) | {
+        k: v for k, v in (_definitions(question, background).items() if background else ())
+    }
     short = _short_forms(text, heads, cited, background, defined, titles)
     out = []
     for c in [*cited, *short]:
@@ -534,7 +671,9 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
 
 
 _INNER = re.compile(r"(?:Act|Bill|Regulations|Order) \(([A-Z]{3,8})\)|\(([A-Z]{3,8})\) (?:Act|Bill|Regulations|Order)")
-_SHORT_HEAD = re.compile(r"\b(?:Act|Bill|Regulations?|Order|Rules|Code|Convention|Treaty|Agreement|Directive|Directions|Law|Measure|Protocol)\b")
+_SHORT_HEAD = re.compile(
+    r"\b(?:Act|Bill|Regulations?|Order|Rules|Code|Convention|Treaty|Agreement|Directive|Directions|Law|Measure|Protocol)\b"
+)
 
 
 def _is_short_for(short: str, title: str) -> bool:
@@ -549,7 +688,13 @@ def _is_short_for(short: str, title: str) -> bool:
 
 
 def _short_forms(
-    text: str, heads: list[Head], cited: list[_Cited], background: list[_Cited], defined: dict[str, _Cited], titles: _Titles) -> list[_Cited]:
+    text: str,
+    heads: list[Head],
+    cited: list[_Cited],
+    background: list[_Cited],
+    defined: dict[str, _Cited],
+    titles: _Titles,
+) -> list[_Cited]:
     spans = sorted((c.start, c.end) for c in cited)
 
     def free(start: int, end: int) -> bool:
@@ -563,8 +708,16 @@ def _short_forms(
         whole, end, provision = _with_provision(text, start, end, -1)
         if not free(whole, start):
             whole, provision = start, ""
-        if target is not None and target.provision and not provision and target.word and not _SHORT_HEAD.search(text[start:end]):
-            provision = target.provision  # "Schedule 3A to the Communications Act 2003 (the Electronic Communications Code)"
+        if (
+            target is not None
+            and target.provision
+            and not provision
+            and target.word
+            and not _SHORT_HEAD.search(text[start:end])
+        ):
+            provision = (
+                target.provision
+            )  # "Schedule 3A to the Communications Act 2003 (the Electronic Communications Code)"
         if target is None:
             out.append(_Cited(whole, end, "", "", "", provision, word, start))
         else:
@@ -588,9 +741,13 @@ def _short_forms(
         if m["year"]:
             year_at = m.start("year")
             title_at = _title_start(text, year_at - 1, titles) if text[year_at - 1 : year_at] == " " else None
-            if title_at is not None and len(text[title_at:year_at].split()) > 1:  # "the Health and Social Care 2012 Act"
+            if (
+                title_at is not None and len(text[title_at:year_at].split()) > 1
+            ):  # "the Health and Social Care 2012 Act"
                 title = f"{text[title_at:year_at]}{word}"
-                add(title_at, end, _Cited(title_at, end, title, m["year"], titles.get(title, m["year"]), "", word), word)
+                add(
+                    title_at, end, _Cited(title_at, end, title, m["year"], titles.get(title, m["year"]), "", word), word
+                )
             else:
                 add(year_at, end, _only(everything, word, m["year"], year_at), word)
             continue
@@ -599,7 +756,9 @@ def _short_forms(
         # These words are too common to be a law's short form unless the pair cites one that ends in them.
         if word in ("bill", "treaty", "regulations") and not any(o.word.lower() == word for o in everything):
             continue
-        if word in ("Order", "Measure", "Directive", "Agreement", "Code") and not any(o.word == word for o in everything):
+        if word in ("Order", "Measure", "Directive", "Agreement", "Code") and not any(
+            o.word == word for o in everything
+        ):
             continue
         add(start, end, _only(everything, word, "", start), word)
     return out
@@ -668,4 +827,6 @@ class LegislationTagger(MentionTagger):
 
     def find(self, doc: Doc) -> list[Mention]:
         """Return the LEGISLATION mentions of `doc`."""
-        return find_legislation(doc_text(doc), doc.user_data.get(("._.", "pqnlp_question", None, None), ""), self._titles)
+        return find_legislation(
+            doc_text(doc), doc.user_data.get(("._.", "pqnlp_question", None, None), ""), self._titles
+        )

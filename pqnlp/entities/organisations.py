@@ -44,8 +44,27 @@ _LONGER = re.compile(
     r"|University of (?:the )?[A-Z][\w’-]+(?: [A-Z][\w’-]+| and [A-Z]\w+(?= (?:University|College)))*"
     r"|NHS (?:[A-Z][\w’-]+,? (?:and )?){1,8}(?:ICB|Integrated Care Board)(?!\w)"
 )
-_LONGER_WORDS = Automaton({w: w for w in ("Embassy in", "Commission in", "Consulate", "Parliamentary Group on", "Parliamentary Group for", "HMP", "HMYOI", "Borough of", "University of", "ICB", "Integrated Care Board")})
-_COMPANY_WORDS = Automaton({word: word for word in ("Limited", "limited", "Ltd", "ltd", "plc", "PLC", "LLP", "Inc", "GmbH")})
+_LONGER_WORDS = Automaton(
+    {
+        w: w
+        for w in (
+            "Embassy in",
+            "Commission in",
+            "Consulate",
+            "Parliamentary Group on",
+            "Parliamentary Group for",
+            "HMP",
+            "HMYOI",
+            "Borough of",
+            "University of",
+            "ICB",
+            "Integrated Care Board",
+        )
+    }
+)
+_COMPANY_WORDS = Automaton(
+    {word: word for word in ("Limited", "limited", "Ltd", "ltd", "plc", "PLC", "LLP", "Inc", "GmbH")}
+)
 _FIRST = re.compile(r"(?:The|In|By|For|With|And|However|While|From|To|At|On|Under|Contract|Suppliers?|Total) ")
 _STATES = frozenset(_DEMONYM.replace("\\", "").split("|"))
 _STATE_BODIES = """Government government Administration administration Armed_Forces armed_forces Navy navy Air_Force air_force Parliament parliament Embassy
@@ -194,29 +213,46 @@ class OrganisationTagger(MentionTagger):
                 out.append((50.0, start, end, name))
             elif (start, end) not in seen:
                 # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
-                longer = start and text[start - 1] == " " and any(e == end and s < start and " " in name for s, e in seen if text[s:start].istitle())
+                longer = (
+                    start
+                    and text[start - 1] == " "
+                    and any(e == end and s < start and " " in name for s, e in seen if text[s:start].istitle())
+                )
                 out.append((model.name_score(name, () if longer else _lists(name)), start, end, name))
         # The words around a name cannot save one that is far below the line, but for "the Council".
         return [
-            (score + model.place_score(text, start, end, elsewhere) if -2.0 < score < 12.0 or score < 0 and name in HEADS else score, start, end, name)
+            (
+                score + model.place_score(text, start, end, elsewhere)
+                if -2.0 < score < 12.0 or score < 0 and name in HEADS
+                else score,
+                start,
+                end,
+                name,
+            )
             for score, start, end, name in out
         ]
 
-    def _find(self, text: str, inherited: dict[str, str], elsewhere: str = "") -> tuple[list[tuple[int, int, str]], dict[str, str]]:
+    def _find(
+        self, text: str, inherited: dict[str, str], elsewhere: str = ""
+    ) -> tuple[list[tuple[int, int, str]], dict[str, str]]:
         known = gazetteer()
         if self.recogniser == "gazetteer":
             chosen = [(s, e, name) for s, e, name in _automaton().find(text) if name is _STATE or not known[name][1]]
             refused: list[tuple[int, int, str]] = []
         else:
             scored = self.scored(text, elsewhere)
-            chosen = _best([(score - self.threshold, s, e, name) for score, s, e, name in scored if score > self.threshold])
+            chosen = _best(
+                [(score - self.threshold, s, e, name) for score, s, e, name in scored if score > self.threshold]
+            )
             refused = [(s, e, name) for score, s, e, name in scored if score <= self.threshold]
         spans = {(s, e): known.get(_plain(name), ("", False))[0] for s, e, name in chosen}
         if "overnment of " in text:
             for m in _GOVERNMENT_OF.finditer(text):
                 spans.setdefault(m.span(), "")
         for at, stop, _ in _COMPANY_WORDS.find(text):
-            for m in _COMPANY.finditer(text, text.rfind("\n", max(0, at - 90), at) + 1 or max(0, at - 90), min(len(text), stop + 1)):
+            for m in _COMPANY.finditer(
+                text, text.rfind("\n", max(0, at - 90), at) + 1 or max(0, at - 90), min(len(text), stop + 1)
+            ):
                 start = m.start()
                 while (first := _FIRST.match(text, start, m.end())) is not None:
                     start = first.end()
@@ -259,7 +295,12 @@ def _stands_for(short: str, name: str) -> bool:
 def _only_kind(short: str, name: str) -> bool:
     initials = "".join(w[0] for w in re.findall(r"[A-Za-z]+", name) if w[0].isupper())
     letters = short.upper().rstrip("S") if short[-1:] == "s" else short.upper()
-    return len(letters) > 1 and len(initials) > len(letters) and initials.endswith(letters) and not initials.startswith(letters)
+    return (
+        len(letters) > 1
+        and len(initials) > len(letters)
+        and initials.endswith(letters)
+        and not initials.startswith(letters)
+    )
 
 
 def _best(scored: list[tuple[float, int, int, str]]) -> list[tuple[int, int, str]]:

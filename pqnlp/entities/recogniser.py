@@ -136,7 +136,10 @@ def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
     features = [f"l={x}" for x in lists] or ["l=none"]
     single = len(words) == 1
     features.append(f"n={min(len(words), 7)}")
-    shape = "".join("A" if w.isupper() and len(w) > 1 else "X" if w[0].isupper() else "9" if w[0].isdigit() else "x" for w in words[:5])
+    shape = "".join(
+        "A" if w.isupper() and len(w) > 1 else "X" if w[0].isupper() else "9" if w[0].isdigit() else "x"
+        for w in words[:5]
+    )
     features.append("s=" + shape)
     if single:
         features.append("1=" + lower[0])
@@ -165,8 +168,6 @@ def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
         if words[-1].isupper() and len(words[-1]) > 1:
             features.append("endsAC")
     return features
-
-
 
 
 def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list[str]:

@@ -68,7 +68,9 @@ def fit(
     return {"": round(float(model.intercept_[0]), 3), **learnt}
 
 
-def exact_scores(texts: Sequence[AnnotatedText], tagger: organisations.OrganisationTagger) -> tuple[float, float, float]:
+def exact_scores(
+    texts: Sequence[AnnotatedText], tagger: organisations.OrganisationTagger
+) -> tuple[float, float, float]:
     """Return exact-span precision, recall and F1 of ORG on `texts`; spans under a longer mention of another type are left out."""
     true = found = gold_count = 0
     for t in texts:
@@ -84,7 +86,12 @@ def exact_scores(texts: Sequence[AnnotatedText], tagger: organisations.Organisat
 
 
 def cross_validate(
-    texts: Sequence[AnnotatedText], negatives: Sequence[str] = (), *, folds: int = 5, threshold: float = -0.5, **settings
+    texts: Sequence[AnnotatedText],
+    negatives: Sequence[str] = (),
+    *,
+    folds: int = 5,
+    threshold: float = -0.5,
+    **settings,
 ) -> tuple[float, float, float]:
     """Return the mean (precision, recall, F1) over `folds`; question and answer of an id stay together."""
     ids = sorted({t.id for t in texts})
@@ -100,19 +107,32 @@ def cross_validate(
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Train the linear recogniser of organisations on the training part of the annotations.")
+    parser = argparse.ArgumentParser(
+        description="Train the linear recogniser of organisations on the training part of the annotations."
+    )
     parser.add_argument("corpus", help="the pairs, with the annotated ids (Parquet or anything pqnlp reads)")
     parser.add_argument("--annotations", default="data/entities.jsonl")
-    parser.add_argument("--negatives", default="data/not_organisations.txt", help="names that are no organisations, one a line")
-    parser.add_argument("--output", help="where to write the weights (JSON); without it only the cross-validation is shown")
+    parser.add_argument(
+        "--negatives", default="data/not_organisations.txt", help="names that are no organisations, one a line"
+    )
+    parser.add_argument(
+        "--output", help="where to write the weights (JSON); without it only the cross-validation is shown"
+    )
     arguments = parser.parse_args()
     texts = list(read_annotations(arguments.corpus, arguments.annotations, split="train"))
     negatives = Path(arguments.negatives).read_text(encoding="utf-8").splitlines()
-    print("five-fold cross-validation, exact spans: precision {:.3f}, recall {:.3f}, F1 {:.3f}".format(*cross_validate(texts, negatives)))
+    print(
+        "five-fold cross-validation, exact spans: precision {:.3f}, recall {:.3f}, F1 {:.3f}".format(
+            *cross_validate(texts, negatives)
+        )
+    )
     if arguments.output:
         weights = fit(texts, negatives)
         partial = Path(arguments.output + ".partial")
-        partial.write_text(json.dumps({"weights": dict(sorted(weights.items()))}, ensure_ascii=False, separators=(",", ":"), indent=0), encoding="utf-8")
+        partial.write_text(
+            json.dumps({"weights": dict(sorted(weights.items()))}, ensure_ascii=False, separators=(",", ":"), indent=0),
+            encoding="utf-8",
+        )
         os.replace(partial, arguments.output)
         print(f"{len(weights)} weights from {len(texts)} texts in {arguments.output}")
 
