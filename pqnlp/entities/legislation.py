@@ -49,7 +49,7 @@ _DEFINITION = re.compile(
 _NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
 _PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
 _PROVISION = re.compile(
-    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within|from) |, | )(?:the |The |that |this )*(?:draft |UK’s |UK's |US |UK )*)$"
+    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within) (?:the |The |that |this )*|,? )(?:draft |UK’s |UK's |US |UK )*)$"
 )
 _MAY_PROVIDE = re.compile(r"\d|(?:art|chedule|ection|rticle|hapter|lass|itle) [A-Z]|chedule ")
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
@@ -72,6 +72,7 @@ _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
     Both Several Various Such Each Every Another""".split()
 )
+_MEMBERS_BILL = re.compile(r"(?:(?:[A-Z][\w-]+ ){0,2}[A-Z][\w-]+[’']s )?(?:\w+ )?(?:Private )?Members?[’']?s?[’']? Bill")
 _NO_REGULATION = frozenset(
     "Better Smarter Self Press Public Financial Social Price AI Economic Professional Building State Office Animals Future Traffic Solicitors Prudential Law Data".split()
 )
@@ -476,7 +477,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         before_words = title.rsplit(" ", 1)[0].split()
         if all(w in _GENERIC_BEFORE or w in ("and", "of", "or") for w in before_words):
             continue
-        if title.split()[0] in ("Act", "Bill", "Order"):
+        if title.split()[0] in ("Act", "Bill", "Order") or _MEMBERS_BILL.fullmatch(title):
             continue
         if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
             if not _treaty_like(title, head, year):
