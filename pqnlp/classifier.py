@@ -1,8 +1,8 @@
 """`AnswerClassifier`: what kind of answer a question got, why, and by which sentence.
 
 Three layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
-outcome; a second linear model reads the whole answer's n-grams; a third layer (gradient-boosted trees and a linear
-model, averaged) reads both, pooled over the answer. The lower layers' predictions that the third is trained on are out
+outcome; a second linear model reads the whole answer's n-grams; a third, linear again, reads what both say, pooled over
+the answer. (Gradient-boosted trees in its place measured the same and cost far more to fit and to open.) The lower layers' predictions that the third is trained on are out
 of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
 """
 
@@ -11,16 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import ThreadpoolController
 
 from pqnlp.codebook import LABELS, REASONS, ROLES, VERDICTS
 from pqnlp.features import ParsedPair, SentenceFeatures, _kind_columns, fitted_quietly, owners, parse_pairs
@@ -28,7 +29,21 @@ from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
 
 __all__ = ["Analysis", "AnswerClassifier", "as_pairs"]
 
-_OTHER = "-"  # the outcome of a sentence that does not decide
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _one_thread(method):
+    """Keep the linear algebra on one thread: the matrices are small, and threads that wait for a busy core cost twentyfold."""
+
+    @wraps(method)
+    def limited(self, *args, **kwargs):
+        with _threads().limit(limits=1):
+            return method(self, *args, **kwargs)
+
+    return limited
 
 
 @dataclass(frozen=True)
@@ -111,11 +126,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         Sentences that an n-gram must stand in.
     max_features : int, default 40000
         The most n-grams.
-    trees : int, default 120
-        Rounds of gradient boosting in the third layer; 0 leaves the trees out.
     n_folds : int, default 5
         Folds for the out-of-fold predictions and the calibration.
-    max_iter : int, default 300
+    max_iter : int, default 100
         The most iterations of each linear model.
     random_state : int, default 0
 
@@ -133,7 +146,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from pqnlp.classifier import AnswerClassifier
-    >>> model = AnswerClassifier(trees=0, n_folds=2, min_df=1)
+    >>> model = AnswerClassifier(n_folds=2, min_df=1)
     >>> X = [("How many?", "There are 12."), ("When?", "In due course."), ("How many?", "There were 30."), ("When?", "Later.")]
     >>> model.fit(X, ["direct", "evasive", "direct", "evasive"]).classes_.tolist()
     ['direct', 'evasive']
@@ -147,9 +160,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         stack_C=0.05,
         min_df=3,
         max_features=40000,
-        trees=120,
         n_folds=5,
-        max_iter=300,
+        max_iter=100,
         random_state=0,
     ):
         self.sentence_C = sentence_C
@@ -157,7 +169,6 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self.stack_C = stack_C
         self.min_df = min_df
         self.max_features = max_features
-        self.trees = trees
         self.n_folds = n_folds
         self.max_iter = max_iter
         self.random_state = random_state
@@ -227,6 +238,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts)
         return self
 
+    @_one_thread
     def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts) -> None:
         n = len(pairs)
         target = np.array([list(self.outcomes_).index(o) for o in outcome])
@@ -272,11 +284,11 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             usable = role_target != ""
             self.roles_ = RoleTagger(max_iter=self.max_iter).fit(features[usable], role_target[usable])
 
-        stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, structure, owner)
+        stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, owner)
         raw = np.zeros((n, len(self.outcomes_)))
         for train, test in folds:
-            raw[test] = self._stack_proba(self._fit_stack(stacked, target, train), stacked, test)
-        self.stack_ = self._fit_stack(stacked, target, np.arange(n))
+            raw[test] = self._proba(self._fit_stack(stacked[train], target[train]), stacked[test], len(self.outcomes_))
+        self.stack_ = self._fit_stack(stacked, target)
         self.temperature_ = _temperature(raw, target)
         calibrated = _sharpen(raw, self.temperature_)
         self.oof_outcomes_ = calibrated
@@ -329,51 +341,23 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
     def _sentence_columns(self, sentence, role):
         return sentence if role is None else np.hstack([sentence, role])
 
-    def _stack(self, pairs, sentence, document, role, structure, owner):
-        n = len(pairs)
+    def _stack(self, pairs, sentence, document, role, owner):
         columns = self._sentence_columns(sentence, role)
-        sizes = np.bincount(owner, minlength=n)[:, None]
+        n = len(pairs)
         first = np.searchsorted(owner, np.arange(n))
-        last = first + sizes.ravel() - 1
         highest = _pooled_max(columns, owner, n)
-        total = _group(owner, n) @ columns
         any_of = 1 - np.exp(_group(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
-        kinds = _kind_columns(pairs)
-        shape = np.column_stack(
-            [sizes.ravel(), [len(pair.answer) for pair in pairs], [len(pair.question.asks) for pair in pairs]]
-        )
-        small = _pooled_max(structure[:, :80], owner, n)
-        wide = np.hstack(
-            [highest, total, total / sizes, columns[first], columns[last], any_of, document, kinds, shape, small]
-        )
-        narrow = np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), kinds])
-        return wide.astype(np.float32), narrow
+        return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), _kind_columns(pairs)])
 
-    def _fit_stack(self, stacked, target, rows):
-        wide, narrow = stacked
-        linear = fitted_quietly(LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3), narrow[rows], target[rows])
-        trees = None
-        if self.trees:
-            trees = HistGradientBoostingClassifier(
-                max_iter=self.trees, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0,
-                early_stopping=False, random_state=self.random_state,
-            ).fit(wide[rows], target[rows])  # fmt: skip
-        return linear, trees
-
-    def _stack_proba(self, stack, stacked, rows=slice(None)):
-        linear, trees = stack
-        wide, narrow = stacked
-        width = len(self.outcomes_)
-        out = self._proba(linear, narrow[rows], width)
-        if trees is not None:
-            out = (out + self._proba(trees, wide[rows], width)) / 2
-        return out
+    def _fit_stack(self, stacked, target):
+        return fitted_quietly(LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3), stacked, target)
 
     def _labels_from(self, outcomes: np.ndarray) -> np.ndarray:
         out = np.zeros((len(outcomes), len(self.classes_)))
         np.add.at(out.T, self.label_of_outcome_, outcomes.T)
         return out
 
+    @_one_thread
     def analyse(self, X: Any) -> Analysis:
         """Say everything that the model knows of the pairs.
 
@@ -396,10 +380,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         sentence = self._proba(self.sentences_, features, len(self.outcomes_) + 1)
         document = self._proba(self.documents_, self._documents(counts, structure, owner, n), len(self.outcomes_))
         role = self.roles_.predict_proba(features) if self.roles_ is not None else None
-        outcomes = _sharpen(
-            self._stack_proba(self.stack_, self._stack(pairs, sentence, document, role, structure, owner)),
-            self.temperature_,
-        )
+        raw = self._proba(self.stack_, self._stack(pairs, sentence, document, role, owner), len(self.outcomes_))
+        outcomes = _sharpen(raw, self.temperature_)
         verdicts = evidence = None
         if self.verdicts_ is not None:
             columns, alignment, ask_of = ask_columns(
@@ -468,46 +450,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         # Predictions of the training rows are for choosing thresholds, not for shipping.
         state.pop("oof_probabilities_", None)
         state.pop("oof_outcomes_", None)
-        if "stack_" in state and state["stack_"][1] is not None:
-            state["stack_"] = (state["stack_"][0], _packed(state["stack_"][1]))
         return state
-
-    def __setstate__(self, state):
-        if "stack_" in state and isinstance(state["stack_"][1], dict):
-            state = {**state, "stack_": (state["stack_"][0], _unpacked(state["stack_"][1]))}
-        super().__setstate__(state)
-
-
-def _packed(trees: HistGradientBoostingClassifier) -> dict:
-    """Put the nodes of all trees into one array: a thousand small files in a model take seconds to open."""
-    state = dict(trees.__getstate__())
-    rounds = state.pop("_predictors")
-    predictors = [predictor for one in rounds for predictor in one]
-    nodes = np.concatenate([predictor.nodes for predictor in predictors])
-    return {
-        "state": state,
-        "sizes": np.array([len(predictor.nodes) for predictor in predictors]),
-        "per_round": len(rounds[0]),
-        "nodes": {name: np.ascontiguousarray(nodes[name]) for name in nodes.dtype.names},
-    }
-
-
-def _unpacked(packed: dict) -> HistGradientBoostingClassifier:
-    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
-    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-
-    nodes = np.zeros(int(np.sum(packed["sizes"])), dtype=PREDICTOR_RECORD_DTYPE)
-    for name, values in packed["nodes"].items():
-        nodes[name] = values
-    # No column is categorical, so the bit sets of categories are empty.
-    empty = np.zeros((0, 8), np.uint32)
-    pieces = np.split(nodes, np.cumsum(packed["sizes"])[:-1])
-    predictors = [TreePredictor(np.ascontiguousarray(piece), empty, empty) for piece in pieces]
-    step = packed["per_round"]
-    trees = HistGradientBoostingClassifier()
-    trees.__setstate__(dict(packed["state"]))
-    trees._predictors = [predictors[k : k + step] for k in range(0, len(predictors), step)]
-    return trees
 
 
 def _group(owner: np.ndarray, n: int) -> sp.csr_matrix:

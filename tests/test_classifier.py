@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from pqnlp.classifier import AnswerClassifier
 
-SMALL = {"trees": 0, "n_folds": 2, "min_df": 1, "max_iter": 50}
+SMALL = {"n_folds": 2, "min_df": 1, "max_iter": 50}
 
 
 def _pairs(n=60):
@@ -84,7 +84,7 @@ def test_fits_the_same_twice():
 def test_clones_and_has_parameters():
     model = AnswerClassifier(sentence_C=2.5)
     assert clone(model).get_params() == model.get_params()
-    assert model.set_params(trees=0).trees == 0
+    assert model.set_params(n_folds=3).n_folds == 3
 
 
 def test_unfitted_says_so():

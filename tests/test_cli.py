@@ -331,17 +331,17 @@ def test_train_and_evaluate_pass_on_what_they_are_given(run, monkeypatch, write,
         "confusion": [[2, 0, 0], [0, 2, 0], [1, 1, 0]],
     }
 
-    def train_model(labelled, **options):
+    def train(labelled, **options):
         seen["train"] = (labelled, options)
         left_out = pd.DataFrame({"id": ["1"], "problem": ["truncated"]})
         return {"scores": scores, "baselines": {"majority": scores}, "rows": 12, "left_out": left_out, "output": "m"}
 
-    def evaluate_model(model, labelled, **options):
+    def evaluate(model, labelled, **options):
         seen["evaluate"] = (model, labelled, options)
         return {"model": "m 1.0", **scores}
 
-    monkeypatch.setattr(pqnlp, "train_model", train_model, raising=False)
-    monkeypatch.setattr(pqnlp, "evaluate_model", evaluate_model, raising=False)
+    monkeypatch.setattr(pqnlp, "train", train, raising=False)
+    monkeypatch.setattr(pqnlp, "evaluate", evaluate, raising=False)
     splits = write("splits.csv", "id,split,group\n1,train,0\n2,test,1\n")
 
     result = run("train", "a.csv", "b.csv", "-o", "m", "--texts", "t.parquet", "--splits", splits)

@@ -11,7 +11,7 @@ from pqnlp.labels import LabelError, add_asks, digest, read_labelled
 from pqnlp.sentences import split_sentences
 from pqnlp.text import clean_text
 
-SMALL = {"trees": 0, "n_folds": 2, "min_df": 1, "max_iter": 50}
+SMALL = {"n_folds": 2, "min_df": 1, "max_iter": 50}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_labels_by_id_are_the_same_as_labels_with_texts(sample, texts, tmp_path)
 def test_trained_twice_is_the_same_to_the_digit(sample, tmp_path):
     probabilities = []
     for name in ("one", "two"):
-        pqnlp.train(sample, output=tmp_path / name, name="same", parameters={**SMALL, "trees": 5})
+        pqnlp.train(sample, output=tmp_path / name, name="same", parameters=SMALL)
         probabilities.append(pqnlp.load(tmp_path / name).classifier.predict_proba(sample))
     assert np.array_equal(*probabilities)
 
