@@ -34,7 +34,7 @@ _WORD_BEFORE = re.compile(r"([\w’']+) $")
 _OTHER_HEAD = re.compile(
     r" (?:(?:for|of) (?:the )?[A-Z]|stores?\b|heads?\b(?! of)|-)|[-/]\w|s\b",
 )
-_SECRETARY = re.compile(r" for (?:the )?[A-Z][\w’'-]*(?:(?:,? and|,| &| of| for)? [A-Z][\w’'-]*)*")
+_SECRETARY = re.compile(r" for (?:the )?[A-Z][\w’'-]*(?:(?:,? and|,| &| of| for)? [A-Z][\w’'-]*){0,8}")
 _DEVOLVED = re.compile(
     r"(?:UK,? (?:Government)?(?:, | and ))?(?:Scottish|Welsh|Northern Ireland|Northern Irish)(?:(?:, and |, | and | or )(?:the )?(?:Scottish|Welsh|Northern Ireland|Northern Irish))+"
     r" (?:[Gg]overnments?|[Ee]xecutives?|[Aa]dministrations?)(?!\w)"

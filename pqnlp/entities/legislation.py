@@ -72,7 +72,9 @@ _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
     Both Several Various Such Each Every Another""".split()
 )
-_MEMBERS_BILL = re.compile(r"(?:(?:[A-Z][\w-]+ ){0,2}[A-Z][\w-]+[’']s )?(?:\w+ )?(?:Private )?Members?[’']?s?[’']? Bill")
+_MEMBERS_BILL = re.compile(
+    r"(?:(?:[A-Z][\w-]+ ){0,2}[A-Z][\w-]+[’']s )?(?:\w+ )?(?:Private )?Members?[’']?s?[’']? Bill"
+)
 _NO_REGULATION = frozenset(
     "Better Smarter Self Press Public Financial Social Price AI Economic Professional Building State Office Animals Future Traffic Solicitors Prudential Law Data".split()
 )
