@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -148,14 +150,13 @@ class SentenceSegmenter:
 
     def __call__(self, doc: Doc) -> Doc:
         """Set ``token.is_sent_start`` for every token of `doc`."""
-        starts = iter([start for start, _ in split_sentences(doc.text)])
-        following = next(starts, None)
-        for token in doc:
-            begins = False
-            while following is not None and token.idx >= following:
-                begins = True
-                following = next(starts, None)
-            token.is_sent_start = begins or token.i == 0
+        if len(doc):
+            starts = np.array([start for start, _ in split_sentences(doc.text)], dtype=np.int64)
+            flags = np.full((len(doc), 1), -1, dtype=np.int64)
+            at = np.searchsorted(doc.to_array(IDX).astype(np.int64), starts)
+            flags[at[at < len(doc)], 0] = 1
+            flags[0, 0] = 1
+            doc.from_array([SENT_START], flags.astype(np.uint64))
         return doc
 
     def to_disk(self, path, *, exclude=()) -> None:
