@@ -36,6 +36,8 @@ _CHARACTERS: dict[int, str | None] = {
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
     0x2011: "-",
 }
+# Most texts have none of these; to look costs a tenth of translating.
+_ANY_CHARACTER = re.compile("[" + "".join(map(re.escape, map(chr, sorted(_CHARACTERS)))) + "]")
 _SPACES = re.compile(r" {2,}")
 _LINE_EDGES = re.compile(r" *\n[ \n]*")
 
@@ -76,8 +78,14 @@ def clean_text(text: str, *, markup: bool | None = None) -> str:
     return _regular(text)
 
 
+def _plain_characters(text: str) -> str:
+    if "_x000D_" in text:
+        text = text.replace("_x000D_", "\n")
+    return text.translate(_CHARACTERS) if _ANY_CHARACTER.search(text) else text
+
+
 def _regular(text: str) -> str:
-    text = text.replace("_x000D_", "\n").translate(_CHARACTERS)
+    text = _plain_characters(text)
     return _LINE_EDGES.sub("\n", _SPACES.sub(" ", text)).strip(" \n")
 
 
@@ -101,7 +109,7 @@ def html_to_text(source: str) -> str:
     import lxml.etree
     import lxml.html
 
-    source = source.translate(_CHARACTERS).replace("_x000D_", "\n")
+    source = _plain_characters(source)
     if not source.strip():
         return ""
     parser = lxml.html.HTMLParser(recover=True, huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8")
