@@ -394,10 +394,10 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence)
 
     def _decisive(self, sentence, outcomes, probabilities, owner):
-        """A sentence decides for the label that was given: the probability of its outcomes, and a little of any."""
+        """How likely a sentence is to decide at all, and a little more if for the label that was given."""
         chosen = probabilities.argmax(1)
         mask = self.label_of_outcome_[None, :] == chosen[:, None]
-        return 0.7 * (sentence[:, :-1] * mask[owner]).sum(1) + 0.3 * (1 - sentence[:, -1])
+        return 0.3 * (sentence[:, :-1] * mask[owner]).sum(1) + 0.7 * (1 - sentence[:, -1])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return calibrated label probabilities.

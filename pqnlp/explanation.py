@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain", "pointed_at"]
 
 #: Sentences nearly as decisive as the first are pointed at too, up to `MAX_POINTED`.
-POINTED_SHARE = 0.6
+POINTED_SHARE = 0.4
 MAX_POINTED = 3
 
 
