@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import pqnlp
 from pqnlp.cli import app
 from pqnlp.codebook import ASK_KINDS, ENTITY_TYPES, LABEL_OF_REASON, LABELS, REASONS, ROLES, VERDICTS
+from pqnlp.evaluation import unsure_threshold
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -184,6 +185,25 @@ def test_told_counts_of_reasons_and_roles_are_those_of_the_files():
     )
 
 
+def test_told_sources_and_their_counts_are_those_of_the_file():
+    text, labels = section("labels.csv"), rows("labels.csv")
+    sources = Counter(row["source"] for row in labels)
+    assert f"`first` ({sources['first']:,} rows) or `unsure` ({sources['unsure']:,})" in text
+    assert sources.keys() == {"first", "unsure"}
+    told = re.findall(r"^\| `\w+` \| `(\w+)` \| [\d,]+ \| ([\d,]+) \|$", text, re.MULTILINE)
+    assert {reason: int(number.replace(",", "")) for reason, number in told} == Counter(
+        row["reason"] for row in labels if row["source"] == "unsure"
+    )
+    hard = {name: sum(row["hard"] == "True" for row in labels if row["source"] == name) for name in sources}
+    assert f"{hard['first'] / sources['first']:.0%}".replace("%", " %") + " of the rows of `first`" in text
+    assert f"{hard['unsure'] / sources['unsure']:.0%}".replace("%", " %") + " of those of `unsure`" in text
+
+
+def test_answers_chosen_for_their_difficulty_are_never_held_out():
+    first = {row["id"] for row in rows("labels.csv") if row["source"] == "first"}
+    assert {row["id"] for row in rows("splits.csv")} == first
+
+
 def test_told_split_is_that_of_the_file():
     split = Counter(row["split"] for row in rows("splits.csv"))
     assert f"`train` ({split['train']:,}) or `test` ({split['test']:,})" in section("splits.csv")
@@ -194,3 +214,43 @@ def test_labels_of_the_data_are_those_of_the_codebook():
     assert {(row["label"], row["reason"]) for row in rows("labels.csv")} == {
         (label, reason) for label, reasons in REASONS.items() for reason in reasons
     }
+
+
+# --- the model card ---------------------------------------------------------------------------------------------------
+
+
+def test_notes_of_the_model_have_every_section_of_a_card():
+    assert re.findall(r"^#+ (.+)$", page("docs", "model_notes.md").split("```")[0], re.MULTILINE) == [
+        "What the mistakes look like",
+        "What it may be used for",
+        "What it must not be used for",
+        "Labels",
+        "How `unsure` is set",
+        "Known weaknesses",
+    ]
+
+
+def test_notes_of_the_model_have_no_links_that_break_beside_the_model():
+    # The notes are copied to the model's folder, where a link relative to docs/ leads nowhere.
+    assert not [
+        target for target in re.findall(r"\]\(([^)\s]+)\)", page("docs", "model_notes.md")) if "://" not in target
+    ]
+
+
+def test_kinds_of_mistakes_are_as_many_as_were_read():
+    numbers = re.findall(r"^\| \*\*.+?\*\*[^|]* \| (\d+) \|", page("docs", "model_notes.md"), re.MULTILINE)
+    assert len(numbers) == 9
+    assert sum(map(int, numbers)) == 60
+
+
+def test_told_share_of_right_labels_above_the_threshold_is_the_one_asked_for():
+    accuracy = inspect.signature(unsure_threshold).parameters["accuracy"].default
+    assert f"at least {100 * accuracy:.0f} % were right" in " ".join(page("docs", "model_notes.md").split())
+
+
+def test_told_figures_of_labels_fit_together():
+    text = page("docs", "model_notes.md")
+    told = re.findall(r"^\| `(\w+)` \| (0\.\d+) \| (0\.\d+) \| (0\.\d+) \|$", text, re.MULTILINE)
+    assert [name for name, *_ in told] == list(LABELS)
+    for _, precision, recall, f1 in told:
+        assert 2 / (1 / float(precision) + 1 / float(recall)) == pytest.approx(float(f1), abs=0.001)
