@@ -8,11 +8,14 @@ The same split serves the spaCy pipeline and the classifier, which works on raw 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 import numpy as np
-from spacy.attrs import IDX, SENT_START
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
+
+from pqnlp.raw_text import doc_text, token_starts
 
 __all__ = ["SentenceSegmenter", "split_sentences"]
 
@@ -38,6 +41,8 @@ _END = re.compile(r"""([.!?…]+)["'”’)\]]*(?:\[\d{1,2}\]|\d{0})[ ]+(?=["'�
 # "Plan for Change.This review": the space was lost with a tag. Not in an address or "GOV.UK".
 _GLUED = re.compile(r"(?<=[a-z]{2})[.?!](?=[A-Z][a-z]+ )")
 _WORD_BEFORE = re.compile(r"""([^\s(\["“‘]+)$""")
+# What spaCy keeps for a token that begins no sentence: -1 as an unsigned number.
+_INSIDE = 2**64 - 1
 _LABEL = re.compile(r"(?:\(?[a-z0-9]{1,3}\)?|[ivx]{1,5})", re.IGNORECASE)
 
 
@@ -151,12 +156,14 @@ class SentenceSegmenter:
     def __call__(self, doc: Doc) -> Doc:
         """Set ``token.is_sent_start`` for every token of `doc`."""
         if len(doc):
-            starts = np.array([start for start, _ in split_sentences(doc.text)], dtype=np.int64)
-            flags = np.full((len(doc), 1), -1, dtype=np.int64)
-            at = np.searchsorted(doc.to_array(IDX).astype(np.int64), starts)
-            flags[at[at < len(doc)], 0] = 1
+            starts = token_starts(doc)
+            flags = np.full((len(starts), 1), _INSIDE, dtype=np.uint64)
+            for start, _ in split_sentences(doc_text(doc)):
+                at = bisect_left(starts, start)
+                if at < len(starts):
+                    flags[at, 0] = 1
             flags[0, 0] = 1
-            doc.from_array([SENT_START], flags.astype(np.uint64))
+            doc.from_array([SENT_START], flags)
         return doc
 
     def to_disk(self, path, *, exclude=()) -> None:

@@ -11,7 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from pqnlp.entities import calendar as cal
-from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
+from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.raw_text import doc_text
 
 __all__ = ["DateTagger", "find_dates"]
 

@@ -11,7 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
-from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
+from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_json
 
 __all__ = ["DepartmentTagger", "department_on", "resolve_department", "successors"]

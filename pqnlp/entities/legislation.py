@@ -13,7 +13,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
-from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
+from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_json, read_table
 
 __all__ = ["LegislationTagger", "TitleTable", "find_legislation", "read_titles"]

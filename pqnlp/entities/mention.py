@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
+
+from pqnlp.raw_text import doc_text, token_starts
 
 __all__ = ["Mention", "MentionTagger", "add_mentions", "address_spans", "doc_text", "register_extensions"]
 
@@ -55,22 +58,17 @@ def register_extensions() -> None:
             Doc.set_extension(name, default="")
 
 
-# Four components read the same text one after the other, and spaCy joins it from the tokens at every call.
-_last: tuple[Doc | None, str, list[tuple[int, int]]] = (None, "", [])
+# The addresses of the text that the components read last.
+_last: tuple[str, list[tuple[int, int]]] = ("", [])
 
 
-def _remember(doc: Doc) -> tuple[Doc | None, str, list[tuple[int, int]]]:
+def _addresses(doc: Doc) -> list[tuple[int, int]]:
     global _last
+    text = doc_text(doc)
     last = _last
-    if last[0] is not doc:
-        text = doc.text
-        last = _last = (doc, text, address_spans(text))
-    return last
-
-
-def doc_text(doc: Doc) -> str:
-    """Return ``doc.text``, joined once for all components that see `doc` in turn."""
-    return _remember(doc)[1]
+    if last[0] is not text:
+        last = _last = (text, address_spans(text))
+    return last[1]
 
 
 def address_spans(text: str) -> list[tuple[int, int]]:
@@ -103,30 +101,31 @@ def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
     mentions = list(mentions)
     if not mentions:
         return
-    addresses = _remember(doc)[2]
+    addresses = _addresses(doc)
     if addresses:
         mentions = [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
-    char_span = doc.char_span
+    # Tokens are looked up in one list of offsets: `doc.char_span` searches the Doc anew for every mention.
+    starts = token_starts(doc)
     new = []
     for m in mentions:
-        span = char_span(m.start, m.end, label=m.type, kb_id=m.id, alignment_mode="expand")
-        if span is not None:
-            new.append((m.start - m.end, _RANK[m.type], span.start, span.end, span, m))
+        start, end = bisect_right(starts, m.start) - 1, bisect_left(starts, m.end)
+        new.append((m.start - m.end, _RANK[m.type], start, end, None, m))
     old = [(s.start, s.end, s) for s in doc.ents]
     beside = not any(a < end and start < b for _, _, start, end, _, _ in new for a, b, _ in old)
     if not beside:
         new += [(s.start_char - s.end_char, _RANK.get(s.label_, 9), a, b, s, None) for a, b, s in old]
     if len(new) > 1:
         new.sort(key=lambda c: c[:3])
-    taken: set[int] = set()
+    taken: list[tuple[int, int]] = []
     kept = []
     for _, _, start, end, span, m in new:
-        if start in taken or end - 1 in taken:
+        if any(start < b and a < end for a, b in taken):
             continue
-        taken.update(range(start, end))
-        kept.append(span)
+        taken.append((start, end))
         if m is not None:
+            span = Span(doc, start, end, label=m.type, kb_id=m.id)
             _annotate(doc, span, m)
+        kept.append(span)
     # Where nothing overlaps the entities that are there, they need not be written again.
     if old and beside:
         doc.set_ents(kept, default="unmodified")
@@ -136,10 +135,11 @@ def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
 
 def _annotate(doc: Doc, span: Span, m: Mention) -> None:
     # The keys under which spaCy keeps span attributes; setting them one by one through `span._` is ten times slower.
-    start, end, data = span.start_char, span.end_char, doc.user_data
-    for name, value in zip(SPAN_EXTENSIONS, (m.url, m.first, m.last, m.successor, m.named)):  # noqa: B905
-        if value:
-            data["._.", name, start, end] = value
+    if m.url or m.first or m.last or m.successor or m.named:
+        start, end, data = span.start_char, span.end_char, doc.user_data
+        for name, value in zip(SPAN_EXTENSIONS, m[4:]):  # noqa: B905
+            if value:
+                data["._.", name, start, end] = value
 
 
 class MentionTagger:

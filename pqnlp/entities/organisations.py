@@ -11,8 +11,9 @@ from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.departments import _names as department_names
-from pqnlp.entities.mention import Mention, MentionTagger, doc_text, register_extensions
-from pqnlp.entities.recogniser import HEADS, OrganisationModel, candidates
+from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.entities.recogniser import HEADS, OrganisationModel, candidates, names_in, sequences
+from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_table
 
 __all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
@@ -170,6 +171,7 @@ class OrganisationTagger(MentionTagger):
         self.model = model or (OrganisationModel.load() if recogniser == "linear" else None)
         self._added: dict[str, str] = {}
         self._extra: Automaton | None = None
+        self._sequences: dict[str, tuple[tuple[float, int, int, str], ...]] = {}
 
     def add_names(self, names: Mapping[str, str]) -> None:
         """Add names to mark always, each with its identity (``""`` if none); kept when the pipeline is saved."""
@@ -204,10 +206,16 @@ class OrganisationTagger(MentionTagger):
         model = self.model
         out = []
         seen = set()
-        for group in candidates(text):
-            for start, end, name in group:
+        remembered = self._sequences
+        for base, sequence in sequences(text):
+            found = remembered.get(sequence)
+            if found is None:
+                found = self._remember(sequence)
+            for score, start, end, name in found:
+                start += base
+                end += base
                 seen.add((start, end))
-                out.append((model.name_score(name, _lists(name)), start, end, name))
+                out.append((score, start, end, name))
         for start, end, name in _automaton().find(text):
             if name is _STATE:
                 out.append((50.0, start, end, name))
@@ -231,6 +239,16 @@ class OrganisationTagger(MentionTagger):
             )
             for score, start, end, name in out
         ]
+
+    def _remember(self, sequence: str) -> tuple[tuple[float, int, int, str], ...]:
+        """Score the names in a sequence of capital words by themselves; few sequences make most of a corpus."""
+        if len(self._sequences) > 100_000:
+            self._sequences.clear()
+        found = tuple(
+            (self.model.name_score(name, _lists(name)), start, end, name) for start, end, name in names_in(sequence)
+        )
+        self._sequences[sequence] = found
+        return found
 
     def _find(
         self, text: str, inherited: dict[str, str], elsewhere: str = ""

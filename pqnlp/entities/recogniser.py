@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from importlib import resources
 
-__all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "place_features"]
+__all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "names_in", "place_features", "sequences"]
 
 _REST = r"[\w+]*(?:(?:[-/&.]|(?<=[a-z])[’'](?=[A-Z]))[A-Za-z0-9][\w]*)*&?"
 _POSSESSIVE = r"(?:[’']s\b|[’'](?= ))?"
@@ -55,19 +55,26 @@ def candidates(text: str) -> list[list[Candidate]]:
         Commission" gives both bodies, the whole, and nothing else), a possessive left off at the end.
     """
     out = []
-    for m in _SEQUENCE.finditer(text):
-        sequence = m.group()
-        base = m.start()
-        if " " not in sequence:
-            word, end = _unpossessed(sequence)
-            if word in _NEVER or len(word) < 2 or not word[0].isalpha():
-                continue
-            out.append([(base, base + end, word)])
-            continue
-        found = _cut(sequence)
+    for base, sequence in sequences(text):
+        found = names_in(sequence)
         if found:
             out.append([(base + start, base + end, word) for start, end, word in found])
     return out
+
+
+def sequences(text: str) -> list[tuple[int, str]]:
+    """Return the offset and the words of every unbroken sequence of capital words and links in `text`."""
+    return [(m.start(), m.group()) for m in _SEQUENCE.finditer(text)]
+
+
+def names_in(sequence: str) -> tuple[Candidate, ...]:
+    """Cut a sequence into the stretches that may be names, with offsets into it; see :func:`candidates`."""
+    if " " in sequence:
+        return _cut(sequence)
+    word, end = _unpossessed(sequence)
+    if word in _NEVER or len(word) < 2 or not word[0].isalpha():
+        return ()
+    return ((0, end, word),)
 
 
 def _unpossessed(word: str) -> tuple[str, int]:
