@@ -2,7 +2,7 @@
 
 Three layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
 outcome; a second linear model reads the whole answer's n-grams; a third, linear again, reads what both say, pooled over
-the answer. (Gradient-boosted trees in its place measured the same and cost far more to fit and to open.) The lower layers' predictions that the third is trained on are out
+the answer. The lower layers' predictions that the third is trained on are out
 of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
 """
 
