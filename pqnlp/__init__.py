@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pqnlp._version import __version__
 
 if TYPE_CHECKING:
+    from pqnlp import entities
     from pqnlp.corpus import read
     from pqnlp.evaluation import evaluate
     from pqnlp.explanation import Explanation, explain
     from pqnlp.model import Model, load
-    from pqnlp.scoring import entities_table, score, score_file
+    from pqnlp.scoring import score, score_file
     from pqnlp.training import train
 
 _HOME = {
@@ -25,7 +26,6 @@ _HOME = {
     "load": "model",
     "score": "scoring",
     "score_file": "scoring",
-    "entities_table": "scoring",
     "train": "training",
 }
 
@@ -33,7 +33,7 @@ __all__ = [
     "Explanation",
     "Model",
     "__version__",
-    "entities_table",
+    "entities",
     "evaluate",
     "explain",
     "load",
@@ -45,6 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str):
+    if name == "entities":  # a package that can be called
+        return import_module("pqnlp.entities")
     if name not in _HOME:
         raise AttributeError(f"module 'pqnlp' has no attribute {name!r}")
     value = getattr(import_module(f"pqnlp.{_HOME[name]}"), name)

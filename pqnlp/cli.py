@@ -260,7 +260,7 @@ def entities(
 
         tagger = SimpleNamespace(nlp=build_pipeline())  # entities need no fitted model
         for batch in read_batches(inputs if len(inputs) > 1 else inputs[0], encoding=encoding):
-            table = pqnlp.entities_table(batch, model=tagger)
+            table = pqnlp.entities(batch, model=tagger)
             table["row"] += pairs
             writer.write(table)
             for kind, count in table["type"].value_counts().items():

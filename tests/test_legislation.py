@@ -5,6 +5,7 @@ import spacy
 
 from pqnlp.entities import mentions
 from pqnlp.entities.legislation import LegislationTagger, find_legislation, read_titles
+from pqnlp.errors import ReadError
 
 SITE = "https://www.legislation.gov.uk/"
 
@@ -146,6 +147,22 @@ def test_a_table_of_ones_own_is_read_used_and_saved(tmp_path, write):
     bare = LegislationTagger().from_bytes(nlp.get_pipe("pqnlp_legislation").to_bytes())
     doc = bare(spacy.blank("en").make_doc(text))
     assert doc.ents[0].kb_id_ == "uksi/2019/9999/regulation/3"
+    path.unlink()
+    assert mentions(spacy.load(tmp_path / "model")(text))[0]["id"] == "uksi/2019/9999/regulation/3"
+
+
+def test_a_table_that_is_missing_is_named(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("pqnlp_legislation", config={"titles_path": str(tmp_path / "none.csv")})
+    with pytest.raises(ReadError, match="none.csv"):
+        nlp("the Care Act 2014")
+
+
+def test_a_table_in_another_encoding_is_refused_with_the_mend(tmp_path):
+    path = tmp_path / "titles.csv"
+    path.write_bytes("title,type,year,number\nCafé Act,ukpga,2019,3\n".encode("latin-1"))
+    with pytest.raises(ReadError, match="UTF-8"):
+        read_titles(path)
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,15 @@ def test_threshold_moves_unsure():
 
 
 def test_entities_table_has_a_row_for_each_mention():
-    table = pqnlp.entities_table([(QUESTION, ANSWER)])
+    table = pqnlp.entities([(QUESTION, ANSWER)])
     assert {"LEGISLATION", "DEPARTMENT", "DATE"} <= set(table["type"])
     assert table["field"].isin(["question", "answer"]).all()
+    assert table.columns.tolist() == "row id_pair field start end text type id url from to".split()
+
+
+def test_the_entities_package_can_be_called_and_has_members():
+    assert len(pqnlp.entities([(QUESTION, ANSWER)])) == len(pqnlp.scoring.entities_table([(QUESTION, ANSWER)]))
+    assert set(pqnlp.entities.COLOURS) == {"DEPARTMENT", "ORG", "LEGISLATION", "DATE"}
 
 
 def test_import_is_cheap():

@@ -6,11 +6,34 @@ an address, ``ent._.pqnlp_from`` and ``ent._.pqnlp_to`` the days of a DATE, ``en
 that does the work today. Set ``doc._.pqnlp_department`` (the answering body's name), ``doc._.pqnlp_date`` (the ISO
 date the text is read on) and ``doc._.pqnlp_question`` (the question that an answer replies to) before the components
 run, by ``nlp.pipe(..., as_tuples=True)`` or on ``nlp.make_doc(text)``, to have them used.
+
+The package is callable: ``pqnlp.entities(frame)`` gives one row for each mention of a whole table of pairs.
+
+Parameters
+----------
+source : DataFrame, path, or list of pairs
+    See `pqnlp.read`.
+model : Model, optional
+    Whose pipeline to use; a new one by default.
+
+Returns
+-------
+DataFrame
+    See :func:`pqnlp.scoring.entities_table`.
 """
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from pqnlp.entities.mention import Mention, register_extensions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pqnlp.model import Model
 
 __all__ = ["COLOURS", "Mention", "mentions"]
 
@@ -52,3 +75,16 @@ def mentions(doc) -> list[dict]:
             }
         )
     return rows
+
+
+class _CallablePackage(ModuleType):
+    """The type of this package, so that ``pqnlp.entities(frame)`` works beside ``pqnlp.entities.mentions(doc)``."""
+
+    def __call__(self, source: Any, *, model: "Model | None" = None) -> "pd.DataFrame":
+        from pqnlp.scoring import entities_table
+
+        return entities_table(source, model=model)
+
+
+# Python lets a module change its own class: https://docs.python.org/3/reference/datamodel.html#customizing-module-attribute-access
+sys.modules[__name__].__class__ = _CallablePackage

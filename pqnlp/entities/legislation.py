@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.errors import ReadError
 from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_json, read_table
 
@@ -125,33 +126,38 @@ def read_titles(path: str | Path) -> dict[str, str]:
 
     Raises
     ------
-    ValueError
-        If a column is missing or a row is no instrument; the message names the row.
+    ReadError
+        If the file cannot be read, a column is missing or a row is no instrument; the message names file and line.
     """
-    with open(path, encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        missing = {"title", "type", "year", "number"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path} lacks the column(s) {sorted(missing)}: expected title, type, year, number.")
-        return dict(_check(row, f"{path}, line {reader.line_num}") for row in reader)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle)
+            missing = {"title", "type", "year", "number"} - set(reader.fieldnames or ())
+            if missing:
+                raise ReadError(f"{path} lacks the column(s) {sorted(missing)}: expected title, type, year, number.")
+            return dict(_check(row, f"{path}, line {reader.line_num}") for row in reader)
+    except UnicodeDecodeError as error:
+        raise ReadError(f"{path} is not UTF-8 from byte {error.start} on. Save it as CSV UTF-8.") from error
+    except (OSError, csv.Error) as error:
+        raise ReadError(f"{path} cannot be read as a CSV file: {error}.") from error
 
 
 def _check(row: Mapping[str, str], where: str) -> tuple[str, str]:
     title, kind, year, number = ((row[name] or "").strip() for name in ("title", "type", "year", "number"))
     if not title:
-        raise ValueError(f"{where}: the title is empty. Fill it in or delete the row.")
+        raise ReadError(f"{where}: the title is empty. Fill it in or delete the row.")
     if kind not in TYPES:
-        raise ValueError(
+        raise ReadError(
             f"{where}: unknown type {kind!r}. Expected one of legislation.gov.uk's, such as ukpga, uksi, asp, wsi, nia."
         )
     if not re.fullmatch(r"\d{4}", year):
-        raise ValueError(f"{where}: expected a year of four digits, got {year!r}.")
+        raise ReadError(f"{where}: expected a year of four digits, got {year!r}.")
     if re.fullmatch(r"\d{1,5}", number):
         identity = f"{kind}/{year}/{number}"
     elif re.fullmatch(r"\w+/[\w-]+/\d+", number):  # before 1963 by the monarch's years: "Geo5/15-16/20"
         identity = f"{kind}/{number}"
     else:
-        raise ValueError(
+        raise ReadError(
             f"{where}: expected a chapter or instrument number, or one by regnal year (Geo5/15-16/20), got {number!r}."
         )
     if title.endswith(f" {year}"):
@@ -791,7 +797,11 @@ def make_legislation(nlp: Language, name: str, titles_path: str | None) -> "Legi
     """Build the component; see :class:`LegislationTagger`."""
     tagger = LegislationTagger()
     if titles_path is not None:
-        tagger.add_titles(read_titles(titles_path))
+        # A pipeline that was saved and moved carries the rows of the table; the file itself may be gone by then.
+        if Path(titles_path).exists():
+            tagger.add_titles(read_titles(titles_path))
+        else:
+            tagger._awaited = titles_path
     return tagger
 
 
@@ -812,6 +822,7 @@ class LegislationTagger(MentionTagger):
 
     def __init__(self, titles: Mapping[str, str] | None = None):
         register_extensions()
+        self._awaited: str | None = None
         self._added: dict[str, str] = {}
         self._titles = _package_titles()
         if titles:
@@ -820,17 +831,29 @@ class LegislationTagger(MentionTagger):
     def add_titles(self, titles: Mapping[str, str]) -> None:
         """Add instruments, from ``"title year"`` to identity (``"ukpga/2023/50"``); they win over the package's own."""
         self._added |= dict(titles)
-        self._titles = _Titles([*_package_rows(), *self._added.items()])
+        self._titles = _Titles([*_package_rows(), *self._added.items()]) if self._added else _package_titles()
 
     def _state(self) -> dict:
         return {"titles": self._added}
 
     def _set_state(self, state: dict) -> None:
-        if state.get("titles"):
-            self.add_titles(state["titles"])
+        self._awaited = None
+        self._added = {}
+        self.add_titles(state.get("titles", {}))
 
     def find(self, doc: Doc) -> list[Mention]:
-        """Return the LEGISLATION mentions of `doc`."""
+        """Return the LEGISLATION mentions of `doc`.
+
+        Raises
+        ------
+        ReadError
+            If the table of titles that the configuration names is missing and no saved pipeline brought its rows.
+        """
+        if self._awaited is not None:
+            raise ReadError(
+                f"There is no table of titles at {self._awaited}. Give titles_path of pqnlp_legislation a CSV file "
+                "with the columns title, type, year, number, or leave it out."
+            )
         return find_legislation(
             doc_text(doc), doc.user_data.get(("._.", "pqnlp_question", None, None), ""), self._titles
         )
