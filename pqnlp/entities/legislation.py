@@ -260,7 +260,7 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
         return None
     best_known = None
     for i, (start, word) in enumerate(starts if head_end is not None else ()):
-        if not (word[0].isupper() and word != "The" or word == "("):
+        if not word[0].isupper() or word == "The":  # a title begins with no bracket either
             continue
         title = _key(text[start:head_end])
         # "Courts Act" is in the table, yet "Victims and Courts Act 2026" is another.
