@@ -56,17 +56,18 @@ def main() -> None:
         seconds(nlp.pipe, others[:400])
     plain = spacy.blank("en")
     seconds(plain.tokenizer.pipe, others[:400])
+    # The whole pipeline before the entities alone: what is remembered of names is shared, and the first to read pays for it.
     cold = {
         "tokenizer": seconds(plain.tokenizer.pipe, texts),
-        "entities": seconds(entities.pipe, texts),
         "sentences and entities": seconds(whole.pipe, texts),
+        "entities, read second": seconds(entities.pipe, texts),
     }
     warm = dict.fromkeys(cold, float("inf"))
     for _ in range(arguments.passes):
         for name, run in (
             ("tokenizer", plain.tokenizer.pipe),
-            ("entities", entities.pipe),
             ("sentences and entities", whole.pipe),
+            ("entities, read second", entities.pipe),
         ):
             warm[name] = min(warm[name], seconds(run, texts))
     for title, measured in (("first pass", cold), ("warm", warm)):
