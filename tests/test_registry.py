@@ -1,6 +1,9 @@
 """The tables in the package, and what the four components share."""
 
 import csv
+import importlib.metadata
+import subprocess
+import sys
 from importlib import resources
 
 import pytest
@@ -8,6 +11,7 @@ import spacy
 
 from pqnlp.codebook import ENTITY_TYPES
 from pqnlp.entities import COLOURS, mentions
+from pqnlp.entities.dates import DateTagger
 from pqnlp.entities.legislation import _check
 from pqnlp.registry import read_json, read_table
 
@@ -94,3 +98,25 @@ def test_entities_of_others_are_kept_unless_a_longer_one_overlaps():
         nlp.add_pipe(name)
     doc = nlp("In Leeds the Online Safety Act 2023 applies.")
     assert [(e.text, e.label_) for e in doc.ents] == [("Leeds", "PLACE"), ("Online Safety Act 2023", "LEGISLATION")]
+
+
+def test_an_installed_package_offers_its_components_without_an_import():
+    code = (
+        "import spacy; nlp = spacy.blank('en'); nlp.add_pipe('pqnlp_legislation'); "
+        "print([e.kb_id_ for e in nlp('the Care Act 2014').ents])"
+    )
+    try:
+        importlib.metadata.distribution("pqnlp")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("pqnlp runs from a checkout: it has no entry points")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "['ukpga/2014/23']", done.stderr
+
+
+def test_a_doc_whose_tokens_were_merged_in_between_is_still_read_right():
+    nlp = build(["pqnlp_departments"])
+    doc = nlp("On 4 July 2024 it met Ofcom.")
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[1:4])
+    DateTagger()(doc)
+    assert [(e.text, e.start) for e in doc.ents if e.label_ == "DATE"] == [("4 July 2024", 1)]
