@@ -38,7 +38,7 @@ def main() -> None:
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.5):
+        while not stop.wait(3):
             peak[0] = max(peak[0], _children_rss())
 
     threading.Thread(target=watch, daemon=True).start()
@@ -46,8 +46,12 @@ def main() -> None:
     summary = pqnlp.score_file(given.file, given.output, jobs=given.jobs, model=given.model)
     seconds = time.perf_counter() - began
     stop.set()
-    print(f"{summary['rows']} rows in {seconds:.0f} s: {summary['rows'] / seconds:.0f} pairs/s, {given.jobs} jobs, entities included")
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB main, {peak[0]:.0f} MB the largest worker")
+    print(
+        f"{summary['rows']} rows in {seconds:.0f} s: {summary['rows'] / seconds:.0f} pairs/s, {given.jobs} jobs, entities included"
+    )
+    print(
+        f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB main, {peak[0]:.0f} MB the largest worker"
+    )
     print(f"labels {summary['labels']}  problems {summary['problems']}  unsure {summary['unsure']}")
 
 

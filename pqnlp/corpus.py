@@ -377,7 +377,9 @@ def _language_problem(raw: str, text: str) -> str:
         letters = sum(c.isalpha() for c in sample)
         foreign = sum(c.isalpha() and not c.isascii() for c in sample)
         return "not_english" if letters >= 8 and foreign > 0.5 * letters else ""
-    if sum(map(_ENGLISH.__contains__, words)) >= max(3, 0.12 * len(words)):  # the common case, told without a closer look
+    if sum(map(_ENGLISH.__contains__, words)) >= max(
+        3, 0.12 * len(words)
+    ):  # the common case, told without a closer look
         return ""
     # Names and figures say nothing of the language ("Poseidon MRA1 RC-135W Rivet Joint"); lower-case words do. Scripts
     # without capitals are caught by their letters.

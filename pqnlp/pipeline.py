@@ -38,7 +38,7 @@ def build_pipeline() -> "Language":
 
 def tag_texts(
     nlp: "Language", texts: Iterable[str], *, departments: Iterable[str | None], dates: Iterable[str | None],
-    questions: Iterable[str | None] | None = None, batch_size: int = 256,
+    questions: Iterable[str | None] | None = None, batch_size: int = 256, disable: Iterable[str] = (),
 ) -> "Iterator[Doc]":  # fmt: skip
     """Run the pipeline over texts, each with what is known of its circumstances.
 
@@ -54,6 +54,8 @@ def tag_texts(
     questions : iterable of str or None, optional
         For an answer the question that it replies to, whose definitions it may use.
     batch_size : int, default 256
+    disable : iterable of str, optional
+        Components to leave out, as for ``nlp.pipe``.
 
     Yields
     ------
@@ -73,4 +75,4 @@ def tag_texts(
                 doc._.pqnlp_question = question
             yield doc
 
-    yield from nlp.pipe(docs(), batch_size=batch_size)
+    yield from nlp.pipe(docs(), batch_size=batch_size, disable=list(disable))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["Ask", "BackReference", "Question", "parse_question"]
+__all__ = ["Ask", "BackReference", "Question", "addressee", "parse_question"]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,30 @@ def parse_question(text: str) -> Question:
     >>> [(ask.kind, ask.text) for ask in parsed.asks]
     [('how_many', '(a) buses'), ('how_many', '(b) trams ran late in 2024'), ('publish', 'if she will publish them')]
     """
+    addressee, begin = _addressed(text)
+    references = tuple(_references(text, begin))
+    asks = []
+    for start, end in _clauses(text, begin, references):
+        asks += _limbs(text, start, end)
+    return Question(text, addressee, tuple(asks), references)
+
+
+def addressee(text: str) -> str | None:
+    """Return who is asked, without parsing the asks; see `Question`.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str or None
+    """
+    return _addressed(text)[0]
+
+
+def _addressed(text: str) -> tuple[str | None, int]:
+    """Return who is asked, and where the words that say so end."""
     head = _ADDRESSEE.match(text)
     addressee = head.group("who").strip(" ,") if head else None
     begin = head.end() if head else 0
@@ -172,11 +196,7 @@ def parse_question(text: str) -> Question:
     if representing:
         addressee = f"{addressee}, representing the {representing.group(1)}"
         begin = representing.end()
-    references = tuple(_references(text, begin))
-    asks = []
-    for start, end in _clauses(text, begin, references):
-        asks += _limbs(text, start, end)
-    return Question(text, addressee, tuple(asks), references)
+    return addressee, begin
 
 
 _REFERENCE = re.compile(

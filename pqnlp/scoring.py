@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["entities_table", "score", "score_file"]
 
 #: Characters of question and answer that one batch holds at most, so that one long answer does not hold up many.
-BATCH_CHARACTERS = 600_000
-BATCH_ROWS = 1000
+BATCH_CHARACTERS = 2_500_000
+BATCH_ROWS = 2500
 #: Problems that do not keep a row from being scored.
 _SCORED_ALL_THE_SAME = ("", "duplicate_id")
 
@@ -313,10 +313,10 @@ def tag_rows(nlp, questions: list[str], answers: list[str], departments: list, d
     """
     from pqnlp.entities import mentions
     from pqnlp.pipeline import tag_texts
-    from pqnlp.question import parse_question
+    from pqnlp.question import addressee
 
     bodies = [
-        department if _said(department) else parse_question(question).addressee
+        department if _said(department) else addressee(question)
         for department, question in zip(departments, questions, strict=True)
     ]
     days = [date if _said(date) else None for date in dates]
@@ -325,7 +325,8 @@ def tag_rows(nlp, questions: list[str], answers: list[str], departments: list, d
     twice_days = [day for day in days for _ in (0, 1)]
     asked = [value for question in questions for value in (None, question)]
     out: list[list[dict]] = [[] for _ in questions]
-    docs = tag_texts(nlp, texts, departments=twice, dates=twice_days, questions=asked)
+    # Mentions need no sentences; the classifier has split them from the raw text.
+    docs = tag_texts(nlp, texts, departments=twice, dates=twice_days, questions=asked, disable=("pqnlp_sentences",))
     for k, doc in enumerate(docs):
         field = "question" if k % 2 == 0 else "answer"
         out[k // 2] += [{"field": field, **{name: row[name] for name in _ENTITY_FIELDS}} for row in mentions(doc)]
