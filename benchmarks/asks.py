@@ -6,7 +6,6 @@ Only annotations of the second round count (`source` "second"): the first round'
 """
 
 import argparse
-import json
 from collections import Counter
 
 import numpy as np
