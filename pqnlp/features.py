@@ -116,7 +116,6 @@ _FLAGS = (
     "short", "medium", "long", "one_sentence", "few_sentences", "many_sentences", "limb",
 )  # fmt: skip
 _OVERLAP_BINS = np.array([0.05, 0.15, 0.3, 0.45, 0.6, 0.8])
-_N_OVERLAP = 3
 
 
 class SentenceFeatures(TransformerMixin, BaseEstimator):
@@ -133,8 +132,6 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     vocabulary_size_ : int
-    names_ : list of str
-        Names of the columns after the n-grams.
     """
 
     def __init__(self, *, min_df=3, max_features=40000, ngram_range=(1, 2)):
@@ -172,21 +169,11 @@ class SentenceFeatures(TransformerMixin, BaseEstimator):
         content = np.array([" " not in t and t not in _STOP and not t.startswith("0") and len(t) > 2 for t in terms])
         # Weight of a word in the overlap of sentence and ask: rare content words count most.
         self.overlap_weight_ = np.where(content, self.tfidf_.idf_, 0.0).astype(np.float32)
-        cues = _matcher()
-        kinds = list(ASK_KINDS)
-        names = [f"flag={name}" for name in _FLAGS]
-        names += [f"opens={word}" for word in _OPENERS]
-        names += [f"{what}>{cut:g}" for what in ("asked_said", "said_asked", "ask_said") for cut in _OVERLAP_BINS]
-        names += [f"cue={name}" for name in cues.classes]
-        names += [f"phrase={k}" for k in range(len(cues.phrases))]
-        names += [f"before={name}" for name in cues.classes] + [f"after={name}" for name in cues.classes]
-        names += [f"kind={kind}" for kind in kinds]
-        self.names_ = names
 
     def __getstate__(self):
         state = dict(super().__getstate__())
         if "counter_" in state:  # one string opens faster than forty thousand numbers
-            del state["overlap_weight_"], state["names_"]
+            del state["overlap_weight_"]
             state["counter_"] = "\n".join(self.counter_.get_feature_names_out())
             state["tfidf_"] = self.tfidf_.idf_.astype(np.float32)
         return state
@@ -316,14 +303,12 @@ def fitted_quietly(model, X, y, **fit_params):
 
 def _within(owner, ask_owner, n):
     """Return the index pairs of sentences and asks that belong to the same pair."""
-    sentence_count = np.bincount(owner, minlength=n)
     ask_count = np.bincount(ask_owner, minlength=n)
     first_ask = np.concatenate([[0], np.cumsum(ask_count)[:-1]])
     repeat = ask_count[owner]
     sentence_of = np.repeat(np.arange(len(owner)), repeat)
     starts = np.repeat(np.cumsum(repeat) - repeat, repeat)
     ask_of = np.repeat(first_ask[owner], repeat) + np.arange(len(sentence_of)) - starts
-    assert len(sentence_count) == n
     return sentence_of, ask_of
 
 
