@@ -183,6 +183,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         roles: Sequence[Sequence[str] | None] | None = None,
         verdicts: Sequence[Sequence[tuple[int, int, str]] | None] | None = None,
         groups: Sequence | None = None,
+        sample_weight: Sequence[float] | None = None,
     ) -> "AnswerClassifier":
         """Fit all layers.
 
@@ -202,6 +203,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             are left out.
         groups : sequence, optional
             Rows with the same value stay in one fold. By default equal answers do.
+        sample_weight : sequence of float, length n, optional
+            How much each pair counts in the sentence, document and stacked models and in the calibration; 1 by default.
+            Roles and verdicts are annotations of their own and are not weighted.
 
         Returns
         -------
@@ -210,7 +214,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For fewer than two labels, a label with fewer rows than folds can hold, or a reason under two labels.
+            For fewer than two labels, a label with fewer rows than folds can hold, a reason under two labels, or weights
+            that are not positive numbers, one for each row.
         """
         questions, answers = as_pairs(X)
         y = np.asarray(y, dtype=object)
@@ -235,17 +240,19 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         if groups is None:
             groups = np.unique(answers, return_inverse=True)[1]
         pairs = parse_pairs(questions, answers)
-        self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts)
+        weight = _checked_weight(sample_weight, len(answers))
+        self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts, weight)
         return self
 
     @_one_thread
-    def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts) -> None:
+    def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts, weight=None) -> None:
         n = len(pairs)
         target = np.array([list(self.outcomes_).index(o) for o in outcome])
         self.features_ = SentenceFeatures(min_df=self.min_df, max_features=self.max_features).fit(pairs)
         features, counts, structure = self.features_.transform_parts(pairs)
         owner = owners(pairs)
         decisive = _find_decisive(pairs, evidence)
+        sentence_weight = None if weight is None else weight[owner]
         sentence_target = np.full(len(owner), len(self.outcomes_))
         first = np.searchsorted(owner, np.arange(n))
         known = decisive >= 0
@@ -262,12 +269,14 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             in_train, in_test = np.isin(owner, train), np.isin(owner, test)
             usable = in_train & known[owner]
             sentence_oof[in_test] = self._proba(
-                self._fit_sentences(features[usable], sentence_target[usable]),
+                self._fit_sentences(features[usable], sentence_target[usable], _of(sentence_weight, usable)),
                 features[in_test],
                 len(self.outcomes_) + 1,
             )
             document_oof[test] = self._proba(
-                self._fit_documents(documents[train], target[train]), documents[test], len(self.outcomes_)
+                self._fit_documents(documents[train], target[train], _of(weight, train)),
+                documents[test],
+                len(self.outcomes_),
             )
             if role_oof is not None:
                 usable = in_train & (role_target != "")
@@ -277,8 +286,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
                     .predict_proba(features[in_test])
                 )
         usable = known[owner]
-        self.sentences_ = self._fit_sentences(features[usable], sentence_target[usable])
-        self.documents_ = self._fit_documents(documents, target)
+        self.sentences_ = self._fit_sentences(features[usable], sentence_target[usable], _of(sentence_weight, usable))
+        self.documents_ = self._fit_documents(documents, target, weight)
         self.roles_ = None
         if role_target is not None:
             usable = role_target != ""
@@ -287,9 +296,10 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, owner)
         raw = np.zeros((n, len(self.outcomes_)))
         for train, test in folds:
-            raw[test] = self._proba(self._fit_stack(stacked[train], target[train]), stacked[test], len(self.outcomes_))
-        self.stack_ = self._fit_stack(stacked, target)
-        self.temperature_ = _temperature(raw, target)
+            stack = self._fit_stack(stacked[train], target[train], _of(weight, train))
+            raw[test] = self._proba(stack, stacked[test], len(self.outcomes_))
+        self.stack_ = self._fit_stack(stacked, target, weight)
+        self.temperature_ = _temperature(raw, target, weight)
         calibrated = _sharpen(raw, self.temperature_)
         self.oof_outcomes_ = calibrated
         self.oof_probabilities_ = self._labels_from(calibrated)
@@ -314,15 +324,15 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             folds = list(splitter.split(np.zeros(len(target)), target, groups))
         return [(train, test) for train, test in folds if len(test) and len(np.unique(target[train])) > 1]
 
-    def _fit_sentences(self, features, target):
+    def _fit_sentences(self, features, target, weight):
         if len(np.unique(target)) < 2:
             return None
-        return fitted_quietly(LogisticRegression(C=self.sentence_C, max_iter=self.max_iter, tol=1e-3), features, target)
+        model = LogisticRegression(C=self.sentence_C, max_iter=self.max_iter, tol=1e-3)
+        return fitted_quietly(model, features, target, sample_weight=weight)
 
-    def _fit_documents(self, documents, target):
-        return fitted_quietly(
-            LogisticRegression(C=self.document_C, max_iter=self.max_iter, tol=1e-3), documents, target
-        )
+    def _fit_documents(self, documents, target, weight):
+        model = LogisticRegression(C=self.document_C, max_iter=self.max_iter, tol=1e-3)
+        return fitted_quietly(model, documents, target, sample_weight=weight)
 
     @staticmethod
     def _proba(model, rows, width: int) -> np.ndarray:
@@ -349,8 +359,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         any_of = 1 - np.exp(_group(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
         return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), _kind_columns(pairs)])
 
-    def _fit_stack(self, stacked, target):
-        return fitted_quietly(LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3), stacked, target)
+    def _fit_stack(self, stacked, target, weight):
+        model = LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3)
+        return fitted_quietly(model, stacked, target, sample_weight=weight)
 
     def _labels_from(self, outcomes: np.ndarray) -> np.ndarray:
         out = np.zeros((len(outcomes), len(self.classes_)))
@@ -472,15 +483,30 @@ def _sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
     return e / e.sum(1, keepdims=True)
 
 
-def _temperature(p: np.ndarray, target: np.ndarray) -> float:
+def _temperature(p: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
     from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(target))
 
     def loss(t: float) -> float:
-        return -float(np.mean(np.log(np.clip(_sharpen(p, t)[rows, target], 1e-12, 1))))
+        return -float(np.average(np.log(np.clip(_sharpen(p, t)[rows, target], 1e-12, 1)), weights=weight))
 
     return float(minimize_scalar(loss, bounds=(0.3, 3.0), method="bounded").x)
+
+
+def _of(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[rows]
+
+
+def _checked_weight(sample_weight: Sequence[float] | None, n: int) -> np.ndarray | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight has shape {weight.shape}: expected one number for each of {n} rows.")
+    if not (np.isfinite(weight).all() and (weight > 0).all()):
+        raise ValueError("sample_weight must hold positive numbers: leave out rows that shall not count.")
+    return weight
 
 
 def _squeezed(text: str) -> str:

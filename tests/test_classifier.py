@@ -149,3 +149,24 @@ def test_a_reason_under_two_labels_is_refused():
     frame = _pairs(5)
     with pytest.raises(ValueError, match="more than one label"):
         AnswerClassifier(**SMALL).fit(frame, frame.label, reason=["same"] * len(frame))
+
+
+def test_equal_weights_change_nothing_and_a_heavy_row_wins():
+    frame = _pairs(20)
+    plain = AnswerClassifier(**SMALL).fit(frame, frame.label)
+    equal = AnswerClassifier(**SMALL).fit(frame, frame.label, sample_weight=np.ones(len(frame)))
+    assert np.allclose(plain.predict_proba(frame), equal.predict_proba(frame), atol=1e-6)
+    torn = pd.concat([frame, frame.assign(label="other")], ignore_index=True)
+    light, heavy = (
+        AnswerClassifier(**SMALL).fit(torn, torn.label, sample_weight=np.where(torn.label == "other", weight, 1.0))
+        for weight in (0.2, 5.0)
+    )
+    assert (light.predict(frame) == "other").mean() < 0.1
+    assert (heavy.predict(frame) == "other").mean() > 0.9
+
+
+@pytest.mark.parametrize("weight", [[1.0], [-1.0] * 180, [float("nan")] * 180])
+def test_weights_that_are_no_weights_are_refused(weight):
+    frame = _pairs()
+    with pytest.raises(ValueError, match="sample_weight"):
+        AnswerClassifier(**SMALL).fit(frame, frame.label, sample_weight=weight)
