@@ -14,7 +14,7 @@ _SHINGLE = 5
 
 
 def near_duplicate_groups(
-    texts: Sequence[str], *, threshold: float = 0.7, num_perm: int = 128, seed: int = 0
+    texts: Sequence[str], *, threshold: float = 0.7, num_perm: int = 128, seed: int = 0, shingle: int = _SHINGLE
 ) -> np.ndarray:
     """Number the groups of equal and nearly equal texts.
 
@@ -23,11 +23,13 @@ def near_duplicate_groups(
     texts : sequence of str, length n
         Answers, as :func:`pqnlp.text.clean_text` returns them.
     threshold : float, default 0.7
-        Jaccard similarity of the sets of five-word shingles above which two texts are tied. Ties chain.
+        Jaccard similarity of the sets of shingles (runs of words) above which two texts are tied. Ties chain.
     num_perm : int, default 128
         Permutations of the MinHash signature; more are slower and nearer the true similarity.
     seed : int, default 0
         Seed of the permutations.
+    shingle : int, default 5
+        Words in a shingle: 5 for answers; 2 for single sentences, of which one changed word would spoil most longer ones.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def near_duplicate_groups(
     signatures: dict[int, MinHash] = {}
     for text, i in first.items():
         words = text.split()
-        shingles = {" ".join(words[k : k + _SHINGLE]) for k in range(max(1, len(words) - _SHINGLE + 1))}
+        shingles = {" ".join(words[k : k + shingle]) for k in range(max(1, len(words) - shingle + 1))}
         one = signature.copy()
         one.update_batch([s.encode() for s in shingles])
         for other in lsh.query(one):
