@@ -23,7 +23,18 @@ from pqnlp.text import clean_text, looks_like_html
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "PROBLEMS", "read", "read_batches", "standardise"]
+__all__ = [
+    "COLUMNS",
+    "PROBLEMS",
+    "as_frame",
+    "clean_fields",
+    "identities",
+    "raw_fields",
+    "read",
+    "read_batches",
+    "standardise",
+    "used_columns",
+]
 
 #: The columns that `read` returns, in order.
 COLUMNS = (
@@ -41,7 +52,16 @@ PROBLEMS = {
     "not_text": "the characters are not those of written language",
     "not_english": "the text does not look English",
     "duplicate_id": "an earlier row has the same id; scored all the same",
+    "bad_line": "the line of the file is not JSON; its id names the file and the line",
+    "bad_file": "the file cannot be read, or not to its end; its id names the file",
+    "failed": "scoring the row raised an error: please report it",
+    "killed": "scoring the row ended the process, each time that it was tried (memory?)",
 }
+
+#: Problems that a reading of the text shows again or not; a row that has one of these in its own column is judged anew.
+_JUDGED_ANEW = frozenset({"", "duplicate_id", "failed", "killed"})
+#: Problems of the source, which the text itself does not show.
+_OF_THE_SOURCE = frozenset({"bad_line", "bad_file"})
 
 MAX_CHARACTERS = 1_000_000
 _CUT_QUESTION = 255
@@ -207,8 +227,30 @@ def standardise(table: "pd.DataFrame", *, where: str = "the table", first_row: i
     ReadError
         If there is no column for the question or for the answer.
     """
-    import pandas as pd
+    return as_frame(clean_fields(raw_fields(table, where=where), rows=len(table), first_row=first_row))
 
+
+def raw_fields(table: "pd.DataFrame", *, where: str = "the table") -> dict[str, list]:
+    """Find the columns of a table that pqnlp reads, whatever their names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per pair.
+    where : str
+        What to call the table in an error.
+
+    Returns
+    -------
+    dict of str to list
+        The cells as they are, under pqnlp's own names, `COLUMNS` and ``withdrawn``; columns that are not there are left
+        out.
+
+    Raises
+    ------
+    ReadError
+        If there is no column for the question or for the answer.
+    """
     found = _find_columns(table.columns)
     for needed in ("question", "answer"):
         if needed not in found:
@@ -217,21 +259,46 @@ def standardise(table: "pd.DataFrame", *, where: str = "the table", first_row: i
                 f"{where} has no column for the {needed}. Columns found: {names}. "
                 f"Rename one to '{needed}' (also understood: {', '.join(_ALIASES[needed][1:4])})."
             )
-    n = len(table)
+    return {name: table.iloc[:, at].tolist() for name, at in found.items()}
+
+
+def used_columns(names: Sequence[str]) -> list[str]:
+    """Return those of the column names that `raw_fields` would take; all where question or answer is missing."""
+    found = _find_columns(names)
+    if not {"question", "answer"} <= set(found):
+        return list(names)
+    return [names[at] for at in sorted(set(found.values()))]
+
+
+def clean_fields(fields: dict[str, list], *, rows: int, first_row: int = 1) -> dict[str, list]:
+    """Make cells regular: clean texts, ISO dates, ids, and the reason why a row cannot be scored.
+
+    Parameters
+    ----------
+    fields : dict of str to list
+        As `raw_fields` returns them.
+    rows : int
+        How many cells each list has.
+    first_row : int
+        Number of the first row, for ids where there are none.
+
+    Returns
+    -------
+    dict of str to list
+        Plain lists, one for each name in `COLUMNS`, that travel between processes cheaply.
+    """
 
     def column(name: str) -> list:
-        return table.iloc[:, found[name]].tolist() if name in found else [None] * n
+        return fields.get(name) or [None] * rows
 
-    raw_question, raw_answer = column("question"), column("answer")
-    said = column("problem")
     out: dict[str, list] = {name: [] for name in ("question", "answer", "problem")}
-    withdrawn = column("withdrawn")
-    for q, a, gone, before in zip(raw_question, raw_answer, withdrawn, said, strict=True):
+    for q, a, gone, before in zip(*map(column, ("question", "answer", "withdrawn", "problem")), strict=True):
         question, answer, problem = _clean_pair(q, a)
+        said = _text(before)
         if _truth(gone):
             problem = "withdrawn"
-        elif not problem and _text(before) in PROBLEMS and _text(before) != "duplicate_id":
-            problem = _text(before)  # a table that pqnlp has read before
+        elif said in _OF_THE_SOURCE or (not problem and said in PROBLEMS and said not in _JUDGED_ANEW):
+            problem = said  # a table that pqnlp has read before
         out["question"].append(question)
         out["answer"].append(answer)
         out["problem"].append(problem)
@@ -239,9 +306,8 @@ def standardise(table: "pd.DataFrame", *, where: str = "the table", first_row: i
         _truth(flag) or bool(len(answer) < 600 and _HOLDING.search(answer))
         for flag, answer in zip(column("is_holding"), out["answer"], strict=True)
     ]
-    ids = [_identifier(value) for value in column("id")]
-    data = {
-        "id": [value if value is not None else str(first_row + k) for k, value in enumerate(ids)],
+    return {
+        "id": identities(fields, rows=rows, first_row=first_row),
         "uin": [_identifier(value) for value in column("uin")],
         "house": [_house(value) for value in column("house")],
         "department": [_text(value) or None for value in column("department")],
@@ -251,7 +317,19 @@ def standardise(table: "pd.DataFrame", *, where: str = "the table", first_row: i
         **out,
         "is_holding": holding,
     }
-    frame = pd.DataFrame({name: data[name] for name in COLUMNS})
+
+
+def identities(fields: dict[str, list], *, rows: int, first_row: int = 1) -> list[str]:
+    """Return the ids of rows as text; a row without one gets its number. Arguments as for `clean_fields`."""
+    ids = map(_identifier, fields.get("id") or [None] * rows)
+    return [value if value is not None else str(first_row + k) for k, value in enumerate(ids)]
+
+
+def as_frame(columns: dict[str, list]) -> "pd.DataFrame":
+    """Make the table that `read` returns out of the lists that `clean_fields` returns."""
+    import pandas as pd
+
+    frame = pd.DataFrame({name: columns[name] for name in COLUMNS})
     text_columns = [name for name in COLUMNS if name != "is_holding"]
     return frame.astype(dict.fromkeys(text_columns, _text_dtype()) | {"is_holding": bool})
 

@@ -11,11 +11,14 @@ form                  read as
 ``.txt``              text as pasted: ``Question to the Home Office:``, the question, the answer's paragraphs
 ====================  ==================================================================================
 
-All but Parquet may be compressed (``.gz``, ``.zst`` where pandas can). A folder gives its files in order of name.
+All but Parquet may be compressed: ``.gz``, and ``.zst`` with pyarrow. A folder gives its files in order of name.
+
+Parquet, CSV and JSON lines are read piece by piece; the others are documents, and stay in memory while they are read.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import gzip
@@ -27,18 +30,30 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from pqnlp.errors import ReadError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUFFIXES", "count_rows", "raw_tables"]
+__all__ = ["SUFFIXES", "count_rows", "file_rows", "file_tables", "input_files", "raw_tables"]
 
 CHUNK_ROWS = 5000
+#: Bytes of JSON lines after which a table is handed on, however few rows it has.
+CHUNK_BYTES = 8_000_000
+_BLOCK = 1 << 18
 
 Chunks = Iterator["tuple[pd.DataFrame, str]"]
+
+
+class _Input(NamedTuple):
+    """What a reader gets: an open file, its name for errors, its encoding, and whether bad lines are passed over."""
+
+    raw: BinaryIO
+    name: str
+    encoding: str
+    skip_bad_lines: bool = False
 
 
 def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
@@ -66,7 +81,7 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
     if isinstance(source, pd.DataFrame):
         yield source, "the table"
     elif isinstance(source, (str, Path)):
-        yield from _path_tables(str(source), encoding)
+        yield from _path_tables(source, encoding)
     elif hasattr(source, "to_pandas"):  # Polars, PyArrow
         yield source.to_pandas(), "the table"
     elif isinstance(source, (bytes, bytearray)):
@@ -81,7 +96,7 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
         items = list(source)
         if items and all(isinstance(item, (str, Path)) for item in items):
             for item in items:
-                yield from _path_tables(str(item), encoding)
+                yield from _path_tables(item, encoding)
         elif items:
             yield _pairs_table(items), "the list"
     else:
@@ -143,10 +158,36 @@ def _pairs_table(items: list) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["question", "answer"], dtype=object)
 
 
-def _path_tables(path: str, encoding: str) -> Chunks:
-    if path == "-":
-        yield from _sniffed(sys.stdin.buffer.read(), "standard input", encoding)
+def _path_tables(path: str | Path, encoding: str) -> Chunks:
+    if str(path) == "-":
+        yield from _sniffed(_Input(sys.stdin.buffer, "standard input", encoding))
         return
+    for file in input_files([path]):
+        yield from file_tables(file, encoding=encoding)
+
+
+def input_files(sources: Iterable[str | Path]) -> list[Path]:
+    """List the files that names, folders and globs stand for.
+
+    Parameters
+    ----------
+    sources : iterable of path
+        Files, folders or globs, but not ``"-"``.
+
+    Returns
+    -------
+    list of Path
+        In the order given; the files of a folder or a glob in order of name.
+
+    Raises
+    ------
+    ReadError
+        If there is no such file, or a folder holds none that can be read.
+    """
+    return [file for source in sources for file in _files(str(source))]
+
+
+def _files(path: str) -> Iterator[Path]:
     file = Path(path)
     try:
         there, folder = file.exists(), file.is_dir()
@@ -159,18 +200,19 @@ def _path_tables(path: str, encoding: str) -> Chunks:
         if not matches:
             raise ReadError(f"No file matches {path}.")
         for match in matches:
-            yield from _path_tables(match, encoding)
+            # "**" gives the folders on its way besides the files in them
+            if not ("**" in path and Path(match).is_dir()):
+                yield from _files(match)
         return
     if folder:
         members = _members(file)
         if not members:
             raise ReadError(f"The folder {path} holds no file to read: expected {', '.join(SUFFIXES)}.")
-        for member in members:
-            yield from _file_tables(member, encoding)
+        yield from members
         return
     if not there:
         raise ReadError(f"There is no file {path}. Check the name and the folder.")
-    yield from _file_tables(file, encoding)
+    yield file
 
 
 def _members(folder: Path) -> list[Path]:
@@ -190,63 +232,162 @@ def _form(file: Path) -> tuple[str, str]:
     return (suffixes[-1] if suffixes else ""), packed
 
 
-def _file_tables(file: Path, encoding: str) -> Chunks:
+def file_tables(
+    file: Path,
+    *,
+    encoding: str = "utf-8",
+    skip_bad_lines: bool = False,
+    columns: Callable[[list[str]], list[str]] | None = None,
+) -> Chunks:
+    """Yield the raw tables of one file; see `raw_tables`.
+
+    Parameters
+    ----------
+    file : Path
+    encoding : str
+    skip_bad_lines : bool, default False
+        Give a line of JSON lines that is not JSON as a row with the problem ``bad_line``, in place of raising. The first
+        line of a file must be good, or it is no file of JSON lines.
+    columns : callable, optional
+        Picks from the names of a Parquet file's columns those to read.
+
+    Yields
+    ------
+    (DataFrame, str)
+
+    Raises
+    ------
+    ReadError
+    """
     form, packed = _form(file)
     try:
         if form == ".parquet":
-            yield from _parquet(file)
+            yield from _parquet(_Input(None, str(file), encoding), file, columns)
             return
-        data = file.read_bytes()
+        with _opened(file, packed) as raw:
+            yield from READERS.get(form, _sniffed)(_Input(raw, str(file), encoding, skip_bad_lines))
     except PermissionError:
         raise ReadError(f"No permission to read {file}. Change its permissions or copy it.") from None
-    except OSError as error:
-        raise ReadError(f"Cannot read {file}: {error.strerror or error}.") from None
-    if packed:
-        data = _unpacked(data, packed, file)
-    if form in READERS:
-        yield from READERS[form](data, str(file), encoding)
-    else:
-        yield from _sniffed(data, str(file), encoding)
+    except (OSError, EOFError, zlib.error) as error:
+        if packed and not getattr(error, "errno", None):
+            raise ReadError(f"{file} is not a whole {packed} file ({error}). Copy or download it again.") from None
+        raise ReadError(f"Cannot read {file}: {getattr(error, 'strerror', None) or error}.") from None
 
 
-def _unpacked(data: bytes, packed: str, file: Path) -> bytes:
-    try:
-        if packed == ".gz":
-            return gzip.decompress(data)
-        import pandas as pd  # its optional zstandard support
+def file_rows(file: Path, *, encoding: str = "utf-8", skip_bad_lines: bool = False) -> int:
+    """Count the rows that `file_tables` will give, and find what it would stumble on.
 
-        with pd.io.common.get_handle(io.BytesIO(data), "rb", compression="zstd", is_text=False) as handles:
-            return handles.handle.read()
-    except ImportError:
-        raise ReadError(
-            f"{file} needs the package zstandard: pip install zstandard, or unpack the file first."
-        ) from None
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ReadError(f"{file} is not a whole {packed} file ({error}). Copy or download it again.") from None
+    Parameters
+    ----------
+    file, encoding, skip_bad_lines
+        As for `file_tables`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ReadError
+        As `file_tables` does, other than for what stands inside a Parquet file or, where bad lines are passed over,
+        inside JSON lines after the first.
+    """
+    form, packed = _form(file)
+    if form == ".parquet":
+        for _ in file_tables(file, columns=lambda names: names[:1]):  # tells whether it is a whole Parquet file
+            break
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(file).num_rows
+    tables = file_tables(file, encoding=encoding, skip_bad_lines=skip_bad_lines)
+    if form in (".jsonl", ".ndjson") and skip_bad_lines and not _is_wide(encoding):
+        for _ in tables:
+            break
+        tables.close()
+        try:
+            with _opened(file, packed) as raw:
+                return sum(not line.isspace() for line in raw)
+        except (OSError, EOFError, zlib.error):
+            pass  # told below, in the reader's words
+        tables = file_tables(file, encoding=encoding, skip_bad_lines=skip_bad_lines)
+    return sum(len(table) for table, _ in tables)
 
 
-def _sniffed(data: bytes, name: str, encoding: str) -> Chunks:
+def _opened(file: Path, packed: str) -> BinaryIO:
+    if packed == ".gz":
+        return gzip.open(file, "rb")
+    if packed == ".zst":
+        try:
+            import pyarrow
+        except ImportError:
+            raise ReadError(f"{file} needs pyarrow: pip install 'pqnlp[parquet]', or unpack the file first.") from None
+        file.open("rb").close()  # errors of permission in Python's own words
+        return io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(file)), "zstd"), _BLOCK)
+    return file.open("rb", _BLOCK)
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream from which something was read already, whole again."""
+
+    def __init__(self, head: bytes, rest: BinaryIO):
+        self._head, self._rest = io.BytesIO(head), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self._head.read(len(buffer)) or self._rest.read(len(buffer)) or b""
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _rejoined(given: _Input, head: bytes) -> _Input:
+    return given._replace(raw=io.BufferedReader(_Rejoined(head, given.raw), _BLOCK))
+
+
+def _sniffed(given: _Input) -> Chunks:
     """Guess the form from the first characters: standard input and odd suffixes."""
-    if _is_wide(encoding):
-        data, encoding = _decoded(data, name, encoding).encode("utf-8", "replace"), "utf-8"
-    head = data[:2000].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[:4] == b"PAR1":
-        yield from _parquet(io.BytesIO(data), name)
+    if _is_wide(given.encoding):
+        data = _decoded(given.raw.read(), given.name, given.encoding).encode("utf-8", "replace")
+        given = given._replace(raw=io.BytesIO(data), encoding="utf-8")
+    start = given.raw.read(4096)
+    given = _rejoined(given, start)
+    head = start[:2000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:4] == b"PAR1":
+        yield from _parquet(given, io.BytesIO(given.raw.read()))
     elif head[:1] == b"[":
-        yield from _json(data, name, encoding)
+        yield from _json(given)
     elif head[:1] == b"{":
+        yield from _json_or_lines(given)
+    elif head[:1] == b"<":
+        yield from _xml(given)
+    elif _HEADER_LINE.match(head.decode("latin-1")) or head[:6] == b"To ask":
+        yield from _plain(given)
+    else:
+        yield from _csv(given)
+
+
+def _json_or_lines(given: _Input) -> Chunks:
+    """Tell one object over several lines, or one page of the API on a single line, from JSON lines."""
+    first = b"\n"
+    while first.isspace():
+        first = given.raw.readline()
+    try:
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        data = first + given.raw.read()
         try:
             whole = json.loads(data)
         except (ValueError, RecursionError):
-            yield from _jsonl(data, name, encoding)
+            yield from _jsonl(given._replace(raw=io.BytesIO(data)))
         else:
-            yield from _json_objects(whole, name)
-    elif head[:1] == b"<":
-        yield from _xml(data, name, encoding)
-    elif _HEADER_LINE.match(head.decode("latin-1")) or head[:6] == b"To ask":
-        yield from _plain(data, name, encoding)
+            yield from _json_objects(whole, given.name)
+        return
+    rest = given.raw.read(1 << 16)
+    if isinstance(row.get("results"), list) or not rest.strip():
+        yield from _json(_rejoined(given, first + rest))
     else:
-        yield from _csv(data, name, encoding)
+        yield from _jsonl(_rejoined(given, first + rest))
 
 
 def _is_wide(encoding: str) -> bool:
@@ -254,7 +395,36 @@ def _is_wide(encoding: str) -> bool:
 
 
 def _decoded(data: bytes, name: str, encoding: str) -> str:
-    if b"\0" in data[:4096] and not _is_wide(encoding):
+    _check_text(data[:4096], name, encoding)
+    try:
+        return data.decode(_codec(encoding))
+    except UnicodeDecodeError as error:
+        raise _not_decodable(name, encoding, error.start, data.count(b"\n", 0, error.start) + 1) from None
+    except UnicodeError as error:  # codecs for names of hosts and the like
+        raise ReadError(f"{name} is not {encoding} ({error}). Save it as UTF-8.") from None
+
+
+def _codec(encoding: str) -> str:
+    try:
+        codecs.getincrementaldecoder(encoding)
+        "".encode(encoding)  # Python knows codecs that are no encodings of text
+    except (LookupError, UnicodeError, ValueError):
+        raise ReadError(
+            f"Unknown encoding {encoding!r}: use utf-8, cp1252, latin-1 or another name that Python knows."
+        ) from None
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+
+
+def _not_decodable(name: str, encoding: str, byte: int, line: int) -> ReadError:
+    return ReadError(
+        f"{name} is not {encoding} at byte {byte} (line {line}). Save it as UTF-8, or say its encoding: "
+        "encoding='cp1252' (on the command line --encoding cp1252) for files from older Windows programs."
+    )
+
+
+def _check_text(data: bytes, name: str, encoding: str) -> None:
+    """Raise if the first bytes of a file are not those of a text."""
+    if b"\0" in data and not _is_wide(encoding):
         even, odd = data[0:2000:2].count(0), data[1:2000:2].count(0)
         one_of_two = max(even, odd) > 0.35 * len(data[:2000]) and min(even, odd) < 0.05 * len(data[:2000])
         if data[:4] == b"PK\x03\x04":
@@ -266,54 +436,92 @@ def _decoded(data: bytes, name: str, encoding: str) -> str:
             f"{name} is not text: it has a NUL at byte {at}. Expected CSV, JSON, XML or plain text; "
             "a Parquet file or a spreadsheet must keep its suffix or be exported as CSV."
         )
-    try:
-        return data.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ReadError(
-            f"{name} is not {encoding} at byte {error.start} (line {line}). Save it as UTF-8, or say its encoding: "
-            "encoding='cp1252' (on the command line --encoding cp1252) for files from older Windows programs."
-        ) from None
-    except LookupError:
-        raise ReadError(
-            f"Unknown encoding {encoding!r}: use utf-8, cp1252, latin-1 or another name that Python knows."
-        ) from None
 
 
-def _parquet(file: Any, name: str | None = None) -> Chunks:
-    name = name or str(file)
+class _TextStream:
+    """A text decoded block by block, as far as pandas needs it; what cannot be decoded is named by byte and line."""
+
+    def __init__(self, given: _Input):
+        self._given = given
+        self._bytes = self._lines = 0
+        first = given.raw.read(_BLOCK)
+        _check_text(first[:4096], given.name, given.encoding)
+        codec = _codec(given.encoding)
+        if codecs.lookup(codec).name in ("utf-16", "utf-32") and first[:2] not in (b"\xff\xfe", b"\xfe\xff", b"\0\0"):
+            codec += "-le"  # without a byte order mark Python takes the machine's order when it decodes a whole text
+        self._decoder = codecs.getincrementaldecoder(codec)()
+        self._ahead = self._decode(first)
+
+    def _decode(self, block: bytes) -> str:
+        try:
+            text = self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            # The decoder holds back the bytes of a character that the block before ended in.
+            held = len(error.object) - len(block)
+            line = self._lines + error.object.count(b"\n", 0, error.start) + 1
+            byte = self._bytes - held + error.start
+            raise _not_decodable(self._given.name, self._given.encoding, byte, line) from None
+        except UnicodeError as error:
+            raise ReadError(f"{self._given.name} is not {self._given.encoding} ({error}). Save it as UTF-8.") from None
+        self._bytes += len(block)
+        self._lines += block.count(b"\n")
+        return text.replace("\0", "")  # pandas 2 would end a cell there
+
+    def peek(self) -> str:
+        return self._ahead
+
+    def read(self, size: int = -1) -> str:
+        if size < 0:
+            return "".join(iter(lambda: self.read(_BLOCK), ""))
+        text, self._ahead = self._ahead, ""
+        while not text:
+            block = self._given.raw.read(_BLOCK)
+            text = self._decode(block)
+            if not block:
+                break
+        text, self._ahead = text[:size], text[size:]
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over lines, parted at line feeds alone."""
+        rest = ""
+        while text := self.read(_BLOCK):
+            *lines, rest = (rest + text).split("\n")
+            yield from (line + "\n" for line in lines)
+        if rest:
+            yield rest
+
+
+def _parquet(given: _Input, file: Any = None, columns: Callable[[list[str]], list[str]] | None = None) -> Chunks:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise ReadError(f"Reading {name} needs pyarrow: pip install 'pqnlp[parquet]'.") from None
+        raise ReadError(f"Reading {given.name} needs pyarrow: pip install 'pqnlp[parquet]'.") from None
     if isinstance(file, Path):
         file.open("rb").close()  # permission errors in Python's own words
     try:
-        with pq.ParquetFile(file) as reader:
-            for batch in reader.iter_batches(batch_size=CHUNK_ROWS):
-                yield batch.to_pandas(), name
+        # With a buffer a row group is read page by page: a file may have but one.
+        with pq.ParquetFile(file, buffer_size=1 << 20) as reader:
+            names = reader.schema_arrow.names
+            wanted = columns(names) if columns is not None else None
+            for batch in reader.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
+                yield batch.to_pandas(), given.name
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ReadError(f"{name} is not a whole Parquet file ({reason}). Copy or write it again.") from None
+        reason = (str(error).splitlines() or ["empty"])[0].rstrip(".")
+        raise ReadError(f"{given.name} is not a whole Parquet file ({reason}). Copy or write it again.") from None
 
 
-def _csv(data: bytes, name: str, encoding: str) -> Chunks:
+def _csv(given: _Input) -> Chunks:
     import pandas as pd
 
-    text = _decoded(data, name, encoding).replace("\0", "")  # pandas 2 would end a cell there
-    if not text.strip():
-        raise ReadError(f"{name} is empty: expected a header line and at least one row.")
-    header = text.lstrip("\n").split("\n", 1)[0]
+    name = given.name
+    text = _TextStream(given)
+    header = text.peek().lstrip("\n").split("\n", 1)[0]
     separator = max("\t;,", key=header.count)
     try:
         with pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            chunksize=CHUNK_ROWS,
-            on_bad_lines="error",
+            text, sep=separator, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS, on_bad_lines="error"
         ) as reader:
             for chunk in reader:
                 if not isinstance(chunk.index, pd.RangeIndex):  # pandas takes surplus cells for row names
@@ -327,44 +535,87 @@ def _csv(data: bytes, name: str, encoding: str) -> Chunks:
         raise ReadError(
             f"{name} is not a well-formed CSV file: {reason}. Put texts with commas, quotes or line breaks in double quotes."
         ) from None
+    except pd.errors.EmptyDataError:
+        raise ReadError(f"{name} is empty: expected a header line and at least one row.") from None
     except ReadError:
         raise
-    except (pd.errors.EmptyDataError, ValueError) as error:
+    except ValueError as error:
         raise ReadError(f"{name} cannot be read as CSV ({error}). Expected a header line and a row per pair.") from None
 
 
-def _tsv(data: bytes, name: str, encoding: str) -> Chunks:
-    yield from _csv(data, name, encoding)
-
-
-def _jsonl(data: bytes, name: str, encoding: str) -> Chunks:
+def _jsonl(given: _Input) -> Chunks:
     import pandas as pd
 
+    name = given.name
+    # Later rows may lack a field, or a whole chunk of them; the table keeps the columns that were seen.
+    columns: dict[str, None] = {}
     rows: list[dict] = []
-    for number, line in enumerate(io.StringIO(_decoded(data, name, encoding)), 1):
-        if not line.strip():
-            continue
+    size = good = 0
+    for number, line in _numbered_lines(given):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "nested too deeply")
-            raise ReadError(
-                f"{name}, line {number}: not JSON ({reason}). Expected one whole object a line; a cut file ends like this."
-            ) from None
-        if not isinstance(row, dict):
-            raise ReadError(
-                f"{name}, line {number}: expected an object with a question and an answer, got {line.strip():.60}."
-            )
-        rows.append(_flat(row))
-        if len(rows) == CHUNK_ROWS:
-            yield pd.DataFrame(rows, dtype=object), name
-            rows = []
+            row = _json_row(line, number, given)
+        except ReadError:
+            if not (given.skip_bad_lines and good):
+                raise
+            if rows:
+                yield pd.DataFrame(rows, columns=list(columns), dtype=object), name
+                rows, size = [], 0
+            bad = {"id": f"{name}:{number}", "question": "", "answer": "", "problem": "bad_line"}
+            yield pd.DataFrame([bad], dtype=object), name
+            continue
+        good += 1
+        rows.append(row)
+        columns.update(dict.fromkeys(row))
+        size += len(line)
+        if len(rows) == CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield pd.DataFrame(rows, columns=list(columns), dtype=object), name
+            rows, size = [], 0
     if rows:
-        yield pd.DataFrame(rows, dtype=object), name
+        yield pd.DataFrame(rows, columns=list(columns), dtype=object), name
 
 
-def _json(data: bytes, name: str, encoding: str) -> Chunks:
-    text = _decoded(data, name, encoding)
+def _numbered_lines(given: _Input) -> Iterator[tuple[int, str | UnicodeDecodeError]]:
+    """Yield number and text of the lines that are not blank; an error in place of what cannot be decoded."""
+    if _is_wide(given.encoding):
+        for number, line in enumerate(_TextStream(given), 1):
+            if not line.isspace():
+                yield number, line
+        return
+    codec = _codec(given.encoding)
+    first, byte = given.raw.read(4096), 0
+    _check_text(first, given.name, given.encoding)
+    for number, line in enumerate(_rejoined(given, first).raw, 1):
+        if not line.isspace():
+            try:
+                text = line.decode(codec if number == 1 else given.encoding)
+            except UnicodeDecodeError as error:
+                error.start += byte
+                yield number, error
+            else:
+                yield number, text
+        byte += len(line)
+
+
+def _json_row(line: str | UnicodeDecodeError, number: int, given: _Input) -> dict:
+    if isinstance(line, UnicodeDecodeError):
+        raise _not_decodable(given.name, given.encoding, line.start, number)
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", "nested too deeply")
+        raise ReadError(
+            f"{given.name}, line {number}: not JSON ({reason}). Expected one whole object a line; a cut file ends like this."
+        ) from None
+    if not isinstance(row, dict):
+        raise ReadError(
+            f"{given.name}, line {number}: expected an object with a question and an answer, got {line.strip():.60}."
+        )
+    return _flat(row)
+
+
+def _json(given: _Input) -> Chunks:
+    name = given.name
+    text = _decoded(given.raw.read(), name, given.encoding)
     try:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
@@ -423,7 +674,7 @@ def _flat(item: dict) -> dict:
     }
 
 
-def _xml(data: bytes, name: str, encoding: str) -> Chunks:
+def _xml(given: _Input) -> Chunks:
     """Read TheyWorkForYou's written answers (parlparse's ``answersDATE.xml``, ``lordswransDATE.xml``).
 
     The date in an id is the day the question was tabled; the day of the answer stands in the file's name.
@@ -431,6 +682,7 @@ def _xml(data: bytes, name: str, encoding: str) -> Chunks:
     import lxml.etree as etree
     import pandas as pd
 
+    name, data = given.name, given.raw.read()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
     try:
         root = etree.fromstring(data, parser)
@@ -497,10 +749,11 @@ _ANSWER_INLINE = re.compile(r"^[ \t]*(?:Answer|Reply|Response)[ \t]*:[ \t]*(?=\S
 _DATE_LINE = re.compile(r"^[ \t]*\d{1,2}(?:st|nd|rd|th)? [A-Z][a-z]+ \d{4}[ \t]*$", re.M)
 
 
-def _plain(data: bytes, name: str, encoding: str) -> Chunks:
+def _plain(given: _Input) -> Chunks:
     import pandas as pd
 
-    text = _decoded(data, name, encoding).replace("\r\n", "\n").replace("\r", "\n").strip()
+    name = given.name
+    text = _decoded(given.raw.read(), name, given.encoding).replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text:
         raise ReadError(f"{name} is empty: expected 'Question to the Home Office:', the question and the answer.")
     headers = list(_HEADER.finditer(text))
@@ -549,9 +802,9 @@ def _plain_pair(department: str | None, body: str, name: str) -> dict:
     }
 
 
-READERS: dict[str, Callable[[bytes, str, str], Chunks]] = {
+READERS: dict[str, Callable[[_Input], Chunks]] = {
     ".csv": _csv,
-    ".tsv": _tsv,
+    ".tsv": _csv,
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".json": _json,
@@ -561,4 +814,4 @@ READERS: dict[str, Callable[[bytes, str, str], Chunks]] = {
 
 #: Suffixes that are read by name; others are told from their first characters.
 SUFFIXES = (".parquet", *READERS)
-READERS[".parquet"] = lambda data, name, encoding: _parquet(io.BytesIO(data), name)
+READERS[".parquet"] = _parquet
