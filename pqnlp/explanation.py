@@ -41,7 +41,7 @@ def pointed_at(decisive: "np.ndarray") -> list[int]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One explained pair. ``print(explanation)`` shows it, `to_dict` gives it as plain data.
+    """One explained pair. ``print(explanation)`` shows it, a notebook marks it in colour, `to_dict` gives it as plain data.
 
     Attributes
     ----------
@@ -130,9 +130,7 @@ class Explanation:
             by = f", sentence {ask['evidence'] + 1}" if ask["evidence"] is not None else ""
             console.print(Text(f"  {ask['kind']}: {ask['text']}  [{ask['verdict']}{by}]"))
         console.print(Text("Answer", style="bold"))
-        chosen = {(row["start"], row["end"]) for row in self.evidence}
-        for number, row in enumerate(self.sentences, 1):
-            deciding = (row["start"], row["end"]) in chosen
+        for number, (row, deciding) in enumerate(self._deciding(), 1):
             line = Text(f"{'>' if deciding else ' '} {number} [{row['role']}] ")
             line.append(self.answer[row["start"] : row["end"]], style="bold reverse" if deciding and color else "")
             console.print(line)
@@ -145,8 +143,57 @@ class Explanation:
                 console.print(Text(f"  {row['type']}: {row['text']}" + (f"  {more}" if more else "")))
         return out.getvalue().rstrip("\n")
 
+    def _repr_html_(self) -> str:
+        """Return the explanation as HTML for a notebook: asks, deciding sentences and entities marked."""
+        from html import escape
+
+        from pqnlp.highlight import mark, visible
+
+        def said(value) -> str:
+            return escape(visible(str(value).replace("_", " ")))
+
+        asks = [(row["start"], row["end"], "pqnlp-ask", _told(row["kind"], row["verdict"])) for row in self.asks]
+        chosen = [(row["start"], row["end"], "pqnlp-evidence", "deciding sentence") for row in self.evidence]
+        spans = {"question": asks, "answer": chosen}
+        for row in self.entities:
+            dates = f"{row['from'] or '…'} to {row['to'] or '…'}" if row["from"] or row["to"] else ""
+            spans[row["field"]].append(
+                (row["start"], row["end"], "pqnlp-entity", _told(row["type"], row["id"] or dates))
+            )
+        rows = "".join(
+            f"<tr><td>{number}</td><td>{said(row['role'] or '')}</td><td>{'yes' if deciding else ''}</td></tr>"
+            for number, (row, deciding) in enumerate(self._deciding(), 1)
+        )
+        shares = ", ".join(f"{said(name)} {p:.2f}" for name, p in self.probabilities.items())
+        unsure = ", unsure" if self.unsure else ""
+        return (
+            f'<div class="pqnlp">{_NOTEBOOK_STYLE}'
+            f"<p><b>{said(self.label)}</b> ({said(self.reason)}{unsure}) · {shares}</p>"
+            f'<p class="pqnlp-text"><b>Question</b>\n{mark(self.question, spans["question"])}</p>'
+            f'<p class="pqnlp-text"><b>Answer</b>\n{mark(self.answer, spans["answer"])}</p>'
+            f"<details><summary>{len(self.sentences)} sentences and their roles</summary><table><tr><th>sentence</th>"
+            f"<th>role</th><th>deciding</th></tr>{rows}</table></details>"
+            '<p>Marked: <span class="pqnlp-ask">asks</span> <span class="pqnlp-evidence">deciding sentences</span> '
+            '<span class="pqnlp-entity">names and dates</span></p></div>'
+        )
+
+    def _deciding(self) -> list[tuple[dict, bool]]:
+        """Return the sentences, and whether each is shown as evidence."""
+        chosen = {(row["start"], row["end"]) for row in self.evidence}
+        return [(row, (row["start"], row["end"]) in chosen) for row in self.sentences]
+
+
+def _told(*parts: str | None) -> str:
+    return ": ".join(str(part).replace("_", " ") for part in parts if part)
+
 
 _STYLES = {"direct": "green", "evasive": "red", "policy_restating": "yellow"}
+# Half-transparent, so that it can be read on the light and on the dark pages of notebooks.
+_NOTEBOOK_STYLE = (
+    "<style>.pqnlp-text{white-space:pre-wrap;max-width:80ch;unicode-bidi:isolate}"
+    ".pqnlp-ask{background:rgba(60,140,230,.28)}.pqnlp-evidence{background:rgba(255,190,0,.38)}"
+    ".pqnlp-entity{border-bottom:2px dotted #5a9a70}</style>"
+)
 
 
 def explain(
