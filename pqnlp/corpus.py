@@ -194,10 +194,16 @@ def read_batches(
             rows += len(piece)
             yield piece
     if rows == 0:
-        raise ReadError(f"{_name(source)} has no rows: expected at least one question-answer pair.")
+        raise no_rows(source)
 
 
-def _name(source) -> str:
+def no_rows(source) -> ReadError:
+    """Return the error for a source without a row."""
+    return ReadError(f"{source_name(source)} has no rows: expected at least one question-answer pair.")
+
+
+def source_name(source) -> str:
+    """Return what to call a source in an error."""
     if isinstance(source, (str, Path)):
         return "standard input" if str(source) == "-" else str(source)
     if isinstance(source, (list, tuple)) and source and all(isinstance(s, (str, Path)) for s in source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import io
@@ -19,10 +20,24 @@ from pqnlp.errors import PqnlpError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMS", "TableWriter", "WriteError", "first_rows", "output_form", "write_table"]
+__all__ = [
+    "FORMS",
+    "TableWriter",
+    "WriteError",
+    "encode",
+    "first_rows",
+    "join_parts",
+    "output_form",
+    "write_failure",
+    "write_table",
+]
 
-#: The form that each suffix stands for. CSV, TSV and JSON lines may end in ``.gz`` besides.
+#: The form that each suffix stands for. CSV, TSV and JSON lines may end in ``.gz`` or ``.zst`` besides.
 FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+#: A row group of a joined Parquet file has this many rows, or fewer if they are large.
+ROW_GROUP_ROWS = 20_000
+_ROW_GROUP_BYTES = 64_000_000
 
 # A batch without any mention would leave these to a guess, and the next batch would not fit it.
 _NUMBER_FIELDS = ("start", "end")
@@ -32,7 +47,7 @@ class WriteError(PqnlpError):
     """A table that cannot be written; the message names the file and the mend."""
 
 
-def output_form(path: str | Path) -> tuple[str, bool]:
+def output_form(path: str | Path) -> tuple[str, str]:
     """Tell what `path` will hold.
 
     Parameters
@@ -42,8 +57,8 @@ def output_form(path: str | Path) -> tuple[str, bool]:
 
     Returns
     -------
-    (str, bool)
-        "csv", "tsv", "jsonl" or "parquet", and whether it is compressed by gzip.
+    (str, str)
+        "csv", "tsv", "jsonl" or "parquet", and ".gz" or ".zst" if it is compressed besides.
 
     Raises
     ------
@@ -51,18 +66,16 @@ def output_form(path: str | Path) -> tuple[str, bool]:
         If the suffix is not one of `FORMS`.
     """
     if str(path) == "-":
-        return "jsonl", False
+        return "jsonl", ""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
-    if packed:
-        suffixes.pop()
+    packing = suffixes.pop() if suffixes and suffixes[-1] in (".gz", ".zst") else ""
     form = FORMS.get(suffixes[-1]) if suffixes else None
-    if form is None or (packed and form == "parquet"):
+    if form is None or (packing and form == "parquet"):
         known = ", ".join(FORMS)
         raise WriteError(
-            f"Cannot tell the form of {path}: end its name in one of {known} (all but .parquet also with .gz)."
+            f"Cannot tell the form of {path}: end its name in one of {known} (all but .parquet also with .gz or .zst)."
         )
-    return form, packed
+    return form, packing
 
 
 def write_table(frame: "pd.DataFrame", path: str | Path) -> None:
@@ -93,8 +106,8 @@ class TableWriter:
     Parameters
     ----------
     path : path
-        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet`` (all but the last also with ``.gz``), or ``"-"`` for
-        JSON lines on standard output.
+        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet`` (all but the last also with ``.gz`` or ``.zst``), or
+        ``"-"`` for JSON lines on standard output.
 
     Raises
     ------
@@ -119,14 +132,15 @@ class TableWriter:
         self.rows = 0
         if str(path) != "-" and self.path.is_dir():
             raise WriteError(f"{path} is a folder: name a file in it, for example {self.path / 'scored.csv'}.")
-        self._form, self._packed = output_form(path)
-        if self._form == "parquet":
+        self.form, self.packing = output_form(path)
+        if self.form == "parquet" or self.packing == ".zst":
             _pyarrow(path)
         self._columns: list | None = None
         self._schema: Any = None
         self._parquet: Any = None
         self._stack: list[Any] = []  # open files, the outermost last
-        self._final: Path | None = None
+        #: The file that takes the place of `path`, links followed; None where rows go straight to it.
+        self.final: Path | None = None
         self._temporary: Path | None = None
         if str(path) != "-":
             self._check_place()
@@ -135,12 +149,14 @@ class TableWriter:
         path = Path(self.path)
         if path.exists() and not path.is_file():
             return  # a device or a pipe
-        self._final = path.resolve()  # a link stays a link, its target is renewed
-        folder = self._final.parent
+        self.final = path.resolve()  # a link stays a link, its target is renewed
+        folder = self.final.parent
         if not folder.is_dir():
             raise WriteError(
                 f"There is no folder {folder} to write {path.name} in. Make it first, or name another place."
             )
+        if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise WriteError(f"{folder} is on a disk that can only be read. Name a file elsewhere.")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise WriteError(f"No permission to write in {folder}. Name a file in a folder of your own.")
 
@@ -150,19 +166,16 @@ class TableWriter:
             if str(self.path) == "-":
                 sys.stdout.flush()
                 raw = getattr(sys.stdout, "buffer", None) or sys.stdout
-            elif self._final is None:
+            elif self.final is None:
                 raw = open(self.path, "wb")  # noqa: SIM115
                 self._stack.append(raw)
             else:
-                name = f".{self._final.name[:200]}.{secrets.token_hex(4)}.part"
-                self._temporary = self._final.with_name(name)
+                name = f".{self.final.name[:200]}.{secrets.token_hex(4)}.part"
+                self._temporary = self.final.with_name(name)
                 raw = open(self._temporary, "xb")  # noqa: SIM115
                 self._stack.append(raw)
         except OSError as error:
             raise self._failure(error) from None
-        if self._packed:
-            raw = gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=6)
-            self._stack.append(raw)
         self._raw = raw
         return self
 
@@ -190,33 +203,21 @@ class TableWriter:
                 )
             frame = frame[self._columns]
         try:
-            if self._form == "parquet":
+            if self.form == "parquet":
                 self._write_parquet(frame)
-            elif self._form == "jsonl":
-                self._raw.write(_json_lines(frame))
             else:
-                self._raw.write(_delimited(frame, "\t" if self._form == "tsv" else ",", header=first))
+                self._raw.write(encode(frame, self.form, self.packing, header=first))
         except OSError as error:
             raise self._failure(error) from None
         self.rows += len(frame)
 
     def _write_parquet(self, frame: "pd.DataFrame") -> None:
-        pa, pq = _pyarrow(self.path)
-        frame = frame.copy(deep=False)
-        for name in frame.columns:
-            if frame[name].dtype == object:
-                frame[name] = [_encodable(value) for value in frame[name]]
+        _, pq = _pyarrow(self.path)
         try:
-            if self._schema is None:
-                guessed = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
-                self._schema = pa.schema([pa.field(f.name, _settled(pa, f.name, f.type)) for f in guessed])
-            table = pa.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
-        except (pa.ArrowException, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise WriteError(
-                f"{self.path}: rows from {self.rows + 1} on do not fit one type a column ({reason}). "
-                "Write CSV or JSON lines, or make the column all text or all numbers."
-            ) from None
+            table = _arrow_table(frame, self._schema)
+        except WriteError as error:
+            raise WriteError(f"{self.path}: rows from {self.rows + 1} on {error}") from None
+        self._schema = table.schema
         if self._parquet is None:
             self._parquet = pq.ParquetWriter(self._raw, self._schema, compression="zstd")
         self._parquet.write_table(table)
@@ -230,7 +231,7 @@ class TableWriter:
             if error is None:
                 if self._parquet is not None:
                     self._parquet.close()
-                if self._parquet is None and self._form == "parquet":
+                if self._parquet is None and self.form == "parquet":
                     pa, pq = _pyarrow(self.path)
                     pq.write_table(pa.table({}), self._raw)
                 if str(self.path) == "-":
@@ -238,9 +239,9 @@ class TableWriter:
             while self._stack:
                 self._stack.pop().close()
             if error is None and self._temporary is not None:
-                if self._final.exists():
-                    shutil.copymode(self._final, self._temporary)
-                os.replace(self._temporary, self._final)
+                if self.final.exists():
+                    shutil.copymode(self.final, self._temporary)
+                os.replace(self._temporary, self.final)
                 self._temporary = None
         except OSError as trouble:
             failure = self._failure(trouble)
@@ -256,17 +257,156 @@ class TableWriter:
             raise failure from None
 
     def _failure(self, error: OSError) -> Exception:
-        """Return what to raise for `error`: a broken pipe is the reader's wish, the rest gets its mend."""
-        if isinstance(error, BrokenPipeError):
-            return error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            kept = " Nothing was left behind." if self._temporary else ""
-            return WriteError(
-                f"No space left to write {self.path} (after {self.rows} rows).{kept} Free some, or write elsewhere."
-            )
-        if isinstance(error, PermissionError):
-            return WriteError(f"No permission to write {self.path}. Name a file in a folder of your own.")
-        return WriteError(f"Cannot write {self.path}: {error.strerror or error}.")
+        kept = " Nothing was left behind." if self._temporary else ""
+        return write_failure(error, self.path, f" (after {self.rows} rows).{kept}")
+
+
+def write_failure(error: OSError, path: str | Path, state: str = ".") -> Exception:
+    """Return what to raise for an error of the system: a broken pipe is the reader's wish, the rest gets its mend.
+
+    Parameters
+    ----------
+    error : OSError
+    path : path
+        What was written.
+    state : str
+        The end of the sentence for a full disk: how far it came, what was left.
+
+    Returns
+    -------
+    Exception
+    """
+    if isinstance(error, BrokenPipeError):
+        return error
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WriteError(f"No space left to write {path}{state} Free some, or write elsewhere.")
+    if error.errno == errno.EROFS:
+        return WriteError(f"{path} is on a disk that can only be read. Name a file elsewhere.")
+    if isinstance(error, PermissionError):
+        return WriteError(f"No permission to write {path}. Name a file in a folder of your own.")
+    return WriteError(f"Cannot write {path}: {error.strerror or error}.")
+
+
+def encode(frame: "pd.DataFrame", form: str, packing: str = "", *, header: bool = False) -> bytes:
+    """Return the rows of a table as they stand in a file, so that such pieces joined make one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    form : str
+        "csv", "tsv", "jsonl" or "parquet".
+    packing : str
+        "", ".gz" or ".zst"; the pieces are members or frames of their own.
+    header : bool, default False
+        Whether CSV begins with the names of the columns.
+
+    Returns
+    -------
+    bytes
+        Joined by `join_parts`.
+    """
+    if form == "parquet":
+        _, pq = _pyarrow("Parquet")
+        whole = io.BytesIO()
+        pq.write_table(_arrow_table(frame), whole, compression="zstd")
+        return whole.getvalue()
+    if form == "jsonl":
+        data = _json_lines(frame)
+    else:
+        data = _delimited(frame, "\t" if form == "tsv" else ",", header=header)
+    if packing == ".gz":
+        return gzip.compress(data, compresslevel=6, mtime=0)
+    if packing == ".zst":
+        pa, _ = _pyarrow("zstd")
+        return pa.Codec("zstd", compression_level=6).compress(data).to_pybytes()
+    return data
+
+
+def join_parts(
+    parts: list[Path],
+    path: Path,
+    form: str,
+    packing: str = "",
+    *,
+    columns: list[str],
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Join pieces that `encode` made into one file.
+
+    Parameters
+    ----------
+    parts : list of Path
+        Files that hold one piece each.
+    path : Path
+        The file to write; it is on the disk when this returns.
+    form, packing : str
+        As for `encode`.
+    columns : list of str
+        Names for the header of a CSV file.
+    metadata : dict of str, optional
+        Goes into a Parquet file's schema.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, for one.
+    """
+    with open(path, "wb") as whole:
+        if form == "parquet":
+            _join_parquet(parts, whole, metadata or {})
+        else:
+            if form != "jsonl":
+                import pandas as pd
+
+                whole.write(encode(pd.DataFrame(columns=columns), form, packing, header=True))
+            for part in parts:
+                with open(part, "rb") as piece:
+                    shutil.copyfileobj(piece, whole, 1 << 20)
+        whole.flush()
+        os.fsync(whole.fileno())
+
+
+def _join_parquet(parts: list[Path], whole, metadata: dict[str, str]) -> None:
+    pa, pq = _pyarrow(parts[0])
+    # The pieces were all made by one schema: unknown types are settled by the column's name, never by its rows.
+    schema = pq.read_schema(parts[0]).with_metadata(metadata or None)
+    with pq.ParquetWriter(whole, schema, compression="zstd") as writer:
+        waiting: list = []
+        rows = size = 0
+        for part in parts:
+            table = pq.read_table(part, use_threads=False).replace_schema_metadata(metadata or None)
+            waiting.append(table)
+            rows += table.num_rows
+            size += table.nbytes
+            while rows >= ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
+                joined = pa.concat_tables(waiting)
+                writer.write_table(joined.slice(0, ROW_GROUP_ROWS), row_group_size=ROW_GROUP_ROWS)
+                waiting = [joined.slice(ROW_GROUP_ROWS)]
+                rows = max(0, rows - ROW_GROUP_ROWS)
+                size = waiting[0].nbytes
+        if rows:
+            writer.write_table(pa.concat_tables(waiting), row_group_size=ROW_GROUP_ROWS)
+
+
+def _arrow_table(frame: "pd.DataFrame", schema=None):
+    """Return a table whose types do not depend on which rows it has; by `schema` if there is one."""
+    import pyarrow as pa
+
+    frame = frame.copy(deep=False)
+    for name in frame.columns:
+        if frame[name].dtype == object:
+            frame[name] = [_encodable(value) for value in frame[name]]
+    try:
+        if schema is None:
+            guessed = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
+            schema = pa.schema([pa.field(f.name, _settled(pa, f.name, f.type)) for f in guessed])
+        return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise WriteError(
+            f"do not fit one type a column ({reason}). "
+            "Write CSV or JSON lines, or make the column all text or all numbers."
+        ) from None
 
 
 def _close_quietly(file) -> None:
@@ -380,15 +520,20 @@ def first_rows(path: str | Path, count: int = 5) -> "pd.DataFrame":
 
     if str(path) == "-" or not stat.S_ISREG(os.stat(path).st_mode):
         return pd.DataFrame()
-    form, _ = output_form(path)
+    form, packing = output_form(path)
     if form == "parquet":
         _, pq = _pyarrow(path)
         with pq.ParquetFile(path) as reader:
             for batch in reader.iter_batches(batch_size=count):
                 return batch.to_pandas()
         return pd.DataFrame()
-    if form == "jsonl":
-        opener = gzip.open if str(path).endswith(".gz") else open
-        with opener(path, "rt", encoding="utf-8") as lines:
+    with contextlib.ExitStack() as stack:
+        if packing == ".zst":
+            pa, _ = _pyarrow(path)
+            raw = pa.CompressedInputStream(stack.enter_context(pa.OSFile(str(path))), "zstd")
+        else:
+            raw = stack.enter_context((gzip.open if packing else open)(path, "rb"))
+        lines = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", newline="\n")
+        if form == "jsonl":
             return pd.DataFrame([json.loads(line) for line, _ in zip(lines, range(count), strict=False)])
-    return pd.read_csv(path, sep="\t" if form == "tsv" else ",", nrows=count, dtype=str, keep_default_na=False)
+        return pd.read_csv(lines, sep="\t" if form == "tsv" else ",", nrows=count, dtype=str, keep_default_na=False)

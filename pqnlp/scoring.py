@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import functools
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pqnlp.model import Model
+    from pqnlp.shards import Shard
 
-__all__ = ["entities_table", "score", "score_file"]
+__all__ = ["Settings", "entities_table", "score", "score_file", "score_shard", "scored_frame"]
 
-#: Characters of question and answer that one batch holds at most, so that one long answer does not hold up many.
-BATCH_CHARACTERS = 2_500_000
-BATCH_ROWS = 2500
 #: Problems that do not keep a row from being scored.
-_SCORED_ALL_THE_SAME = ("", "duplicate_id")
+SCORED_ALL_THE_SAME = ("", "duplicate_id")
+#: If so many rows of a shard raise an error, and no row does not, the fault is not the rows'.
+_TOO_MANY_FAIL = 20
 
 
 def score(
@@ -41,7 +44,8 @@ def score(
     entities : bool, default False
         Whether to tag entities too; about as much work again.
     jobs : int, default 1
-        Processes to work in.
+        Processes to work in; -1 for one a core. Other backends than joblib's own are chosen by
+        ``joblib.parallel_config``.
     progress : callable, optional
         Called with the number of rows done, batch by batch.
 
@@ -59,6 +63,8 @@ def score(
         If the source cannot be read; see `pqnlp.read`.
     ModelError
         If the model cannot be loaded.
+    ValueError
+        If several jobs are asked for and the model was not loaded from a folder.
 
     Examples
     --------
@@ -68,19 +74,32 @@ def score(
     """
     import pandas as pd
 
-    from pqnlp.corpus import read
+    from pqnlp.corpus import COLUMNS, no_rows, raw_fields
+    from pqnlp.formats import raw_tables
+    from pqnlp.model import load
+    from pqnlp.shards import cut_shards, map_shards, rows_per_shard
 
-    frame = read(source)
-    results = list(_score_frames(iter([frame]), model, entities=entities, jobs=jobs, progress=progress))
-    scored = results[0]
+    settings = Settings.of(load(model), entities=entities, jobs=jobs)
+    total = len(source) if isinstance(source, pd.DataFrame) else None
+    pieces = ((raw_fields(table, where=where), len(table), where) for table, where in raw_tables(source))
+    shards = cut_shards(pieces, shard_rows=rows_per_shard(total))
+    columns: dict[str, list] = {}
+    for _, result in map_shards(functools.partial(score_shard, settings=settings), shards, jobs=jobs, ordered=True):
+        for name, cells in result["columns"].items():
+            columns.setdefault(name, []).extend(cells)
+        if progress is not None:
+            progress(result["rows"])
+    if not columns:
+        raise no_rows(source)
+    scored = scored_frame(columns)
     if not isinstance(source, pd.DataFrame):
         return scored
-    added = [name for name in scored.columns if name not in frame.columns]
     out = source.copy()
     out["problem"] = scored["problem"].to_numpy()
-    for name in added:
-        column = scored[name]
-        out[name] = column.to_numpy() if column.dtype != frame["answer"].dtype else column.array
+    for name in scored.columns:
+        if name not in COLUMNS:
+            column = scored[name]
+            out[name] = column.to_numpy() if column.dtype != scored["answer"].dtype else column.array
     return out
 
 
@@ -93,171 +112,255 @@ def score_file(
     entities: bool = True,
     encoding: str = "utf-8",
     progress: Callable[[int], None] | None = None,
+    on_start: Callable[[int | None, int], None] | None = None,
     unsure_below: float | None = None,
+    limit: int | None = None,
+    strict: bool = False,
+    update: str | Path | None = None,
+    restart: bool = False,
 ) -> dict[str, Any]:
-    """Label the pairs of files and write a table, batch by batch.
+    """Label the pairs of files and write a table, piece by piece, so that the size of the files does not matter.
+
+    What is finished is kept in the folder ``OUTPUT.parts`` until all is. After a kill, a full disk or a crash the same
+    call goes on where the last one ended, and its output is the same to the byte.
 
     Parameters
     ----------
     sources : path or list of paths
         See `pqnlp.read`.
     output : path
-        ``.csv``, ``.jsonl`` or ``.parquet``; ``"-"`` for standard output. It appears when it is whole.
-    model, jobs, entities, progress
+        ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``; ``"-"`` for standard output. It appears when it is whole.
+    model, jobs, entities
         As for `score`.
     encoding : str
         Of text files.
+    progress : callable, optional
+        Called with the number of rows done, shard by shard.
+    on_start : callable, optional
+        Called once before the work, with the number of rows in all (None if that cannot be known) and of those that an
+        earlier call has done.
     unsure_below : float, optional
         See `pqnlp.load`.
+    limit : int, optional
+        Take the first rows only.
+    strict : bool, default False
+        Stop at the first row that cannot be scored. Otherwise such rows, lines that are not JSON and files that cannot
+        be read are kept as rows that say so in ``problem``.
+    update : path, optional
+        A Parquet file that an earlier call wrote, with the same model: rows whose question, answer, department and date
+        are in it are copied, and only the others scored.
+    restart : bool, default False
+        Throw away what an unfinished call has left, and begin anew.
 
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``labels`` (counts), ``problems`` (counts), ``unsure``, ``seconds``.
+        ``rows``, ``scored``, ``labels`` (counts), ``problems`` (counts), ``unsure``, ``copied`` (rows taken from
+        `update`), ``resumed`` (rows that an earlier call had done), ``unread`` (errors of files that could not be read),
+        ``seconds``.
 
     Raises
     ------
     ReadError, ModelError, WriteError
-        Nothing is written then.
+        What is finished is kept if going on can help.
+    RunError
+        If ``OUTPUT.parts`` is of a call with another input, model or options, or in use; if an input changes under way;
+        if `strict` and a row cannot be scored.
     """
-    from pqnlp.corpus import read_batches
-    from pqnlp.model import load
-    from pqnlp.output import TableWriter
+    from pqnlp.run import Run
 
-    opened = load(model, unsure_below=unsure_below)
-    began = time.monotonic()
-    labels: Counter = Counter()
-    problems: Counter = Counter()
-    unsure = rows = 0
-    with TableWriter(output) as writer:
-        frames = _unique_ids(read_batches(sources, encoding=encoding, batch_size=BATCH_ROWS))
-        for part in _score_frames(frames, opened, entities=entities, jobs=jobs, progress=progress):
-            writer.write(part)
-            rows += len(part)
-            labels.update(part["label"].dropna())
-            problems.update(p for p in part["problem"] if p)
-            unsure += int(part["unsure"].fillna(False).astype(bool).sum())
-    names = [str(c) for c in opened.classifier.classes_]
-    return {
-        "rows": rows,
-        "scored": sum(labels.values()),
-        "labels": {name: labels.get(name, 0) for name in names},
-        "problems": dict(problems.most_common()),
-        "unsure": unsure,
-        "seconds": time.monotonic() - began,
+    return Run(
+        sources,
+        output,
+        model=model,
+        jobs=jobs,
+        entities=entities,
+        encoding=encoding,
+        unsure_below=unsure_below,
+        limit=limit,
+        strict=strict,
+        update=update,
+        restart=restart,
+    ).go(progress=progress, on_start=on_start)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `score_shard` is to do; plain values, so that other processes get them cheaply.
+
+    Attributes
+    ----------
+    model : str or Model
+        The model's folder, which every process opens once; the model itself where all is done in one process.
+    digest : str
+        The model's; a process that finds another one there refuses it.
+    unsure_below : float
+    entities : bool
+    form, packing : str
+        What to encode the rows as, see `pqnlp.output.encode`; an empty `form` for plain columns.
+    known : str, optional
+        A file of earlier results, see `pqnlp.known`.
+    """
+
+    model: Any
+    digest: str
+    unsure_below: float
+    entities: bool
+    form: str = ""
+    packing: str = ""
+    known: str | None = None
+
+    @classmethod
+    def of(cls, model: "Model", *, jobs: int = 1, **options) -> "Settings":
+        """Make settings for an opened model; raise `ValueError` if several processes could not open it."""
+        if jobs not in (0, 1) and model.path is None:
+            raise ValueError(
+                "A model that was not loaded from a folder cannot work in several jobs: save and load it, or use jobs=1."
+            )
+        place = model if jobs in (0, 1) else str(Path(model.path).resolve())
+        return cls(place, model_digest(model), model.unsure_below, **options)
+
+    def opened(self) -> "Model":
+        """Return the model."""
+        return self.model if not isinstance(self.model, str) else _opened(self.model, self.digest, self.unsure_below)
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(folder: str, digest: str, unsure_below: float) -> "Model":
+    from pqnlp.errors import ModelError
+    from pqnlp.model import load
+
+    model = load(folder, unsure_below=unsure_below)
+    if model_digest(model) != digest:
+        raise ModelError(f"The model in {folder} was replaced while it was in use. Start again with the new one.")
+    return model
+
+
+def model_digest(model: "Model") -> str:
+    """Return a checksum of what a model is: of its papers, which hold the checksums of its files."""
+    return hashlib.sha256(json.dumps(model.manifest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def score_shard(shard: "Shard", settings: Settings) -> dict[str, Any]:
+    """Clean, score and encode the rows of a shard.
+
+    Parameters
+    ----------
+    shard : Shard
+    settings : Settings
+
+    Returns
+    -------
+    dict
+        ``rows``, ``labels`` and ``problems`` (counts), ``unsure``, ``copied``, ``bad`` (row, id, source and problem of the
+        first row that could not be scored, or None), and either ``data`` (bytes) or ``columns`` (lists).
+    """
+    from threadpoolctl import threadpool_limits
+
+    model = settings.opened()
+    columns = shard.columns()
+    # The model's parts are small: on a busy machine their threads wait for each other longer than they work.
+    with threadpool_limits(1):
+        copied = _score_into(columns, model, settings, shard.step)
+    problems = columns["problem"]
+    bad = next((k for k, problem in enumerate(problems) if problem not in SCORED_ALL_THE_SAME), None)
+    out = {
+        "rows": shard.rows,
+        "labels": dict(Counter(label for label in columns["label"] if label is not None)),
+        "problems": dict(Counter(filter(None, problems))),
+        "unsure": sum(value is True for value in columns["unsure"]),
+        "copied": copied,
+        "bad": None if bad is None else (shard.first_row + bad, columns["id"][bad], shard.where(bad), problems[bad]),
     }
+    if not settings.form:
+        return out | {"columns": columns}
+    from pqnlp.output import encode
+
+    return out | {"data": encode(scored_frame(columns), settings.form, settings.packing)}
 
 
-def _unique_ids(frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
-    """Flag ids that an earlier batch had; a set of hashes costs 60 MB for a million rows."""
-    import numpy as np
+def _score_into(columns: dict[str, list], model: "Model", settings: Settings, step: int | None) -> int:
+    """Add the results to cleaned columns; return how many rows were copied from earlier results."""
+    n = len(columns["answer"])
+    names = result_columns(model, settings.entities)
+    results = _no_results(names, n)
+    todo = [k for k in range(n) if columns["problem"][k] in SCORED_ALL_THE_SAME]
+    copied = 0
+    if settings.known:
+        from pqnlp.known import find
 
-    seen: set[int] = set()
-    for frame in frames:
-        flags = []
-        for value in frame["id"]:
-            key = hash(value)
-            flags.append(key in seen)
-            seen.add(key)
-        again = frame["problem"].eq("") & np.array(flags, dtype=bool)
-        if again.any():
-            frame.loc[again, "problem"] = "duplicate_id"
-        yield frame
-
-
-def _score_frames(frames, model, *, entities, jobs, progress) -> "Iterator[pd.DataFrame]":
-    """Score frames in order; with several jobs through joblib, whose workers open the model once each."""
-    from pqnlp.model import load
-
-    opened = load(model)
-    pieces = ((k, piece) for k, frame in enumerate(frames) for piece in _pieces(frame))
-    if jobs == 1 or jobs == 0:
-        done = ((k, piece, _score_rows(_columns(piece), opened, entities)) for k, piece in pieces)
-        yield from _joined(done, progress)
-        return
-    from joblib import Parallel, delayed
-
-    if opened.path is None:
-        raise ValueError(
-            "A model that was not loaded from a folder cannot work in several jobs: save and load it, or use jobs=1."
+        found = find(settings.known, columns, todo)
+        for k, row in found.items():
+            for name, value in zip(names, row, strict=True):
+                results[name][k] = value
+        copied = len(found)
+        todo = [k for k in todo if k not in found]
+    failed = []
+    for start in range(0, len(todo), step or len(todo)):
+        failed += _score_places(
+            columns, results, todo[start : start + step if step else None], model, settings.entities
         )
-    where = str(opened.path)
-    waiting: list = []
-
-    def tasks():
-        for k, piece in pieces:
-            waiting.append((k, piece))
-            yield delayed(_score_in_worker)(_columns(piece), where, opened.unsure_below, entities)
-
-    with Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
-        results = parallel(tasks())
-        yield from _joined(((*waiting.pop(0), result) for result in results), progress)
+    if failed and len(failed) == len(todo) >= _TOO_MANY_FAIL:
+        raise failed[0][1]
+    for k, _ in failed:
+        columns["problem"][k] = "failed"
+    columns |= results
+    return copied
 
 
-def _pieces(frame: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
-    sizes = (frame["question"].str.len() + frame["answer"].str.len()).to_numpy()
-    start = 0
-    while True:
-        total, end = 0, start
-        while (
-            end < len(frame) and end - start < BATCH_ROWS and (end == start or total + sizes[end] <= BATCH_CHARACTERS)
-        ):
-            total += sizes[end]
-            end += 1
-        yield frame.iloc[start:end]
-        start = end
-        if start >= len(frame):
-            return
+def _score_places(columns, results, places: list[int], model: "Model", entities: bool) -> list[tuple[int, Exception]]:
+    """Score the rows at `places` into `results`; return those that raise an error, found by halves."""
+    try:
+        part = {name: [columns[name][k] for k in places] for name in _READ_BY_THE_MODEL}
+        scored = _score_rows(part, model, entities)
+    except Exception as error:  # whatever the rows led to: it must not take the others with it
+        if len(places) == 1:
+            return [(places[0], error)]
+        middle = len(places) // 2
+        halves = (places[:middle], places[middle:])
+        return [bad for half in halves for bad in _score_places(columns, results, half, model, entities)]
+    for name, cells in scored.items():
+        for k, value in zip(places, cells, strict=True):
+            results[name][k] = value
+    return []
 
 
-def _joined(done, progress) -> "Iterator[pd.DataFrame]":
-    """Put the pieces of each frame together again."""
-    import pandas as pd
-
-    current, parts = None, []
-    for k, piece, columns in done:
-        if current is not None and k != current:
-            yield pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-            parts = []
-        current = k
-        parts.append(_with_results(piece, columns))
-        if progress is not None:
-            progress(len(piece))
-    if parts:
-        yield pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+_READ_BY_THE_MODEL = ("question", "answer", "department", "answered", "tabled")
 
 
-def _columns(piece: "pd.DataFrame") -> dict[str, list]:
-    return {
-        name: piece[name].tolist() for name in ("question", "answer", "department", "answered", "tabled", "problem")
-    }
+def result_columns(model: "Model", entities: bool) -> list[str]:
+    """Return the names of the columns that scoring adds, in order."""
+    labels = [str(c) for c in model.classifier.classes_]
+    names = ["label", "reason", *(f"p_{label}" for label in labels), "unsure", "evidence"]
+    return [*names, "entities"] if entities else names
 
 
-def _score_in_worker(columns: dict[str, list], where: str, unsure_below: float, entities: bool) -> dict[str, list]:
-    from pqnlp.model import load
-
-    return _score_rows(columns, load(where, unsure_below=unsure_below), entities)
+def _no_results(names: list[str], rows: int) -> dict[str, list]:
+    out: dict[str, list] = {name: [None] * rows for name in names}
+    out["evidence"] = [""] * rows
+    if "entities" in out:
+        out["entities"] = [[] for _ in range(rows)]
+    return out
 
 
 def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dict[str, list]:
-    """Score one batch; plain lists in and out, so that they travel between processes cheaply."""
+    """Score rows that can be; plain lists in and out."""
     import numpy as np
 
     from pqnlp.explanation import pointed_at
 
     n = len(columns["answer"])
     names = [str(c) for c in model.classifier.classes_]
-    out: dict[str, list] = {"label": [None] * n, "reason": [None] * n}
-    out |= {f"p_{name}": [None] * n for name in names}
-    out |= {"unsure": [None] * n, "evidence": [""] * n}
+    out = _no_results(result_columns(model, entities), n)
     rows_of: dict[tuple[str, str], list[int]] = {}
-    for k in range(n):
-        if columns["problem"][k] in _SCORED_ALL_THE_SAME:
-            # Equal pairs are scored once: grouped questions share their answer.
-            rows_of.setdefault((columns["question"][k], columns["answer"][k]), []).append(k)
+    for k, pair in enumerate(zip(columns["question"], columns["answer"], strict=True)):
+        # Equal pairs are scored once: grouped questions share their answer, and some their words.
+        rows_of.setdefault(pair, []).append(k)
     pairs = list(rows_of)
+    if not pairs:
+        return out
     analysis = model.classifier.analyse(pairs)
-    reasons = model.classifier.reasons_from(analysis) if pairs else []
+    reasons = model.classifier.reasons_from(analysis)
     sentence = 0
     for j, pair in enumerate(analysis.pairs):
         p = analysis.probabilities[j]
@@ -275,15 +378,11 @@ def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dic
             for name, value in values.items():
                 out[name][row] = value
     if entities:
-        good = [k for k in range(n) if columns["problem"][k] in _SCORED_ALL_THE_SAME]
-        dates = [columns["answered"][k] if _said(columns["answered"][k]) else columns["tabled"][k] for k in good]
-        found = tag_rows(
-            model.nlp, [columns["question"][k] for k in good], [columns["answer"][k] for k in good],
-            [columns["department"][k] for k in good], dates,
-        )  # fmt: skip
-        out["entities"] = [[] for _ in range(n)]
-        for k, rows in zip(good, found, strict=True):
-            out["entities"][k] = rows
+        dates = [a if _said(a) else t for a, t in zip(columns["answered"], columns["tabled"], strict=True)]
+        keys = list(zip(columns["question"], columns["answer"], columns["department"], dates, strict=True))
+        once = list(dict.fromkeys(keys))
+        found = dict(zip(once, tag_rows(model.nlp, *map(list, zip(*once, strict=True))), strict=True))
+        out["entities"] = [found[key] for key in keys]
     return out
 
 
@@ -333,12 +432,28 @@ def tag_rows(nlp, questions: list[str], answers: list[str], departments: list, d
     return out
 
 
-def _with_results(piece: "pd.DataFrame", columns: dict[str, list]) -> "pd.DataFrame":
+def scored_frame(columns: dict[str, list]) -> "pd.DataFrame":
+    """Make a table of cleaned and scored columns.
+
+    Parameters
+    ----------
+    columns : dict of str to list
+        As `score_shard` gives them.
+
+    Returns
+    -------
+    DataFrame
+        Texts as text, ``unsure`` as nullable booleans, ``entities`` as lists of dictionaries, the rest as floats.
+    """
     import pandas as pd
 
-    out = piece.reset_index(drop=True)
+    from pqnlp.corpus import COLUMNS, as_frame
+
+    out = as_frame(columns)
     text = out["answer"].dtype
     for name, values in columns.items():
+        if name in COLUMNS:
+            continue
         if name in ("label", "reason", "evidence"):
             out[name] = pd.Series(values, dtype=text)
         elif name == "unsure":
@@ -372,7 +487,7 @@ def entities_table(source: Any, *, model: "Model | None" = None) -> "pd.DataFram
     from pqnlp.pipeline import build_pipeline
 
     frame = read(source)
-    good = frame[frame["problem"].isin(_SCORED_ALL_THE_SAME)]
+    good = frame[frame["problem"].isin(SCORED_ALL_THE_SAME)]
     nlp = model.nlp if model is not None else build_pipeline()
     dates = [a if _said(a) else t for a, t in zip(good["answered"], good["tabled"], strict=True)]
     found = tag_rows(nlp, good["question"].tolist(), good["answer"].tolist(), good["department"].tolist(), dates)

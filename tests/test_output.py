@@ -176,10 +176,11 @@ def test_a_column_that_changes_its_type_is_refused_in_parquet(tmp_path):
 @pytest.mark.parametrize(
     ("path", "form"),
     [
-        ("-", ("jsonl", False)),
-        ("A.CSV", ("csv", False)),
-        ("a.b.jsonl.gz", ("jsonl", True)),
-        ("x.parquet", ("parquet", False)),
+        ("-", ("jsonl", "")),
+        ("A.CSV", ("csv", "")),
+        ("a.b.jsonl.gz", ("jsonl", ".gz")),
+        ("a.tsv.ZST", ("tsv", ".zst")),
+        ("x.parquet", ("parquet", "")),
     ],
 )
 def test_the_suffix_tells_the_form(path, form):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
 
 from pqnlp.cli.app import app
-from pqnlp.cli.console import bar, count, open_console, print_table
+from pqnlp.cli.console import open_console, print_table
 from pqnlp.cli.options import (
     Encoding,
     Inputs,
@@ -34,12 +38,35 @@ def score(
     ] = True,
     encoding: Encoding = "utf-8",
     unsure_below: UnsureBelow = None,
+    limit: Annotated[
+        Optional[int],
+        typer.Option("--limit", metavar="N", min=1, help="Score the first N pairs only.", show_default=False),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict/--skip-errors", help="Stop at the first pair that cannot be scored, or keep it with its problem."
+        ),
+    ] = False,
+    update: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--update",
+            metavar="SCORED",
+            help="A .parquet file scored before by the same model: only new and changed pairs are scored, the rest copied.",
+            show_default=False,
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew where an unfinished run has left OUTPUT.parts.")
+    ] = False,
     progress: Progress = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> None:
     """Label every question-answer pair and write the table.
 
     Rows that cannot be scored (cut, unanswered, withdrawn, ...) are kept, with the reason in the column 'problem'.
+    What is done is kept in OUTPUT.parts until all is: after a kill or a full disk the same command goes on.
 
     [bold]Example[/bold]: pqnlp score answers.jsonl --output scored.csv --jobs 2
     """
@@ -49,21 +76,73 @@ def score(
         raise ReadError("Standard input (-) cannot be read together with files: give the one or the others.")
     TableWriter(output)  # a bad place is told now, not after the work
     check_not_input(inputs, output)
-    with bar("pair", progress, lambda: count(inputs, encoding)) as advance:
-        import pqnlp
+    try:
+        with _bar(progress) as bar:
+            import pqnlp
 
-        summary = pqnlp.score_file(
-            inputs if len(inputs) > 1 else inputs[0],
-            output,
-            model=model,
-            jobs=jobs,
-            entities=entities,
-            encoding=encoding,
-            progress=advance,
-            unsure_below=unsure_below,
+            summary = pqnlp.score_file(
+                inputs if len(inputs) > 1 else inputs[0],
+                output,
+                model=model,
+                jobs=jobs,
+                entities=entities,
+                encoding=encoding,
+                progress=bar.advance,
+                on_start=bar.start,
+                unsure_below=unsure_below,
+                limit=limit,
+                strict=strict,
+                update=update,
+                restart=restart,
+            )
+    except KeyboardInterrupt:
+        if output != "-":
+            typer.echo("Interrupted. What is done is kept; the same command goes on with it.", err=True)
+        raise typer.Exit(130) from None
+    for error in summary["unread"][:10]:
+        typer.echo(f"Not read: {error}", err=True)
+    if len(summary["unread"]) > 10:
+        typer.echo(
+            f"Not read: {len(summary['unread']) - 10} files more; their rows have the problem bad_file.", err=True
         )
     if not quiet:
         _print_summary(summary, output)
+
+
+class _Bar:
+    """A bar with rate and time left on standard error; rows that an earlier run has done are no part of the rate."""
+
+    def __init__(self, wanted: bool):
+        self._wanted = wanted
+        self._bar: Any = None
+
+    def start(self, total: int | None, done: int) -> None:
+        if not self._wanted:
+            return
+        from tqdm import tqdm
+
+        # Shards come in bursts, as many as there are processes: the mean tells more than the last few. Nothing is shown
+        # of work that takes under a second.
+        self._bar = tqdm(total=total, initial=done, unit=" pairs", delay=1, dynamic_ncols=True, smoothing=0)
+        if done:
+            self._bar.set_postfix_str(f"{done:,} from an earlier run")
+
+    def advance(self, rows: int) -> None:
+        if self._bar is not None:
+            self._bar.update(rows)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextmanager
+def _bar(wanted: bool | None) -> Iterator[_Bar]:
+    bar = _Bar(sys.stderr.isatty() if wanted is None else wanted)
+    try:
+        yield bar
+    finally:
+        bar.close()
 
 
 def _print_summary(summary: dict, output: str) -> None:
@@ -71,7 +150,12 @@ def _print_summary(summary: dict, output: str) -> None:
     console = open_console(err=output == "-")
     rows, scored = summary["rows"], summary["scored"]
     seconds = summary.get("seconds") or 0.0
-    pace = f", {rows / seconds:,.0f} a second" if seconds > 1 else ""
+    here = rows - summary.get("resumed", 0)
+    pace = f", {here / seconds:,.0f} a second" if seconds > 1 and here else ""
+    if here < rows:
+        pace += f" ({rows - here:,} were done before)"
+    if summary.get("copied"):
+        pace += f" ({summary['copied']:,} were copied)"
     labels = [
         (label, f"{count:,}", f"{count / scored:.1%}" if scored else "")
         for label, count in sorted(summary["labels"].items(), key=lambda item: -item[1])
