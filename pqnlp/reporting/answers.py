@@ -16,6 +16,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -214,8 +215,6 @@ def pack_texts(frame: "pd.DataFrame", rows: Sequence[int]) -> str:
     str
         Base64 of a raw deflate stream: length of the header, header as JSON, text as codes of words.
     """
-    from pqnlp.question import parse_question
-
     questions, answers = frame["question"].to_numpy(), frame["answer"].to_numpy()
     evidence = frame["evidence"].to_numpy()
     entities = frame["entities"].to_numpy() if "entities" in frame.columns else None
@@ -226,9 +225,8 @@ def pack_texts(frame: "pd.DataFrame", rows: Sequence[int]) -> str:
     texts = []
     for k in rows:
         question, answer = str(questions[k]), str(answers[k])
-        parsed = parse_question(question).asks
-        asks = [n for ask in parsed for n in (ask.start, ask.end - ask.start, kinds[ask.kind])]
-        begin = (parsed[0].stem or (parsed[0].start,))[0] if parsed else 0  # what the list shows of the question
+        begin, spans = _asks(question)
+        asks = [n for start, size, kind in spans for n in (start, size, kinds[kind])]
         mentions = []
         for mention in read_entities(entities[k] if entities is not None else None):
             key = tuple(mention[name] or "" for name in ("type", "id", "url", "from", "to"))
@@ -266,6 +264,17 @@ def pack_texts(frame: "pd.DataFrame", rows: Sequence[int]) -> str:
         "one": ONE_BYTE,
     }
     return _framed(header, b"".join(map(codes.__getitem__, tokens)))
+
+
+# Texts are packed several times over, until they fit.
+@lru_cache(maxsize=100_000)
+def _asks(question: str) -> tuple[int, tuple[tuple[int, int, str], ...]]:
+    """Return where the list begins to show a question, and start, length and kind of each ask."""
+    from pqnlp.question import parse_question
+
+    asks = parse_question(question).asks
+    begin = (asks[0].stem or (asks[0].start,))[0] if asks else 0
+    return begin, tuple((ask.start, ask.end - ask.start, ask.kind) for ask in asks)
 
 
 def find_evidence(answer: str, evidence: Any) -> list[int]:
