@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["near_duplicate_groups"]
+__all__ = ["near_duplicate_groups", "tie"]
 
 _WORD = re.compile(r"\w+")
 _SHINGLE = 5
@@ -69,3 +69,39 @@ def near_duplicate_groups(
         signatures[i] = one
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(find(i), len(numbers)) for i in range(len(normal))], dtype=int)
+
+
+def tie(*groupings: Sequence[int]) -> np.ndarray:
+    """Number the groups of rows that share a group in any of several groupings; ties chain.
+
+    Parameters
+    ----------
+    *groupings : sequence of int, each of length n
+        Group numbers.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Group numbers from 0, in order of first appearance.
+
+    Examples
+    --------
+    >>> tie([0, 0, 1, 2, 3], [5, 6, 6, 7, 8]).tolist()
+    [0, 0, 0, 1, 2]
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(groupings[0])
+    # Rows and groups are the two sides of a graph; a row is joined to each of its groups.
+    columns, at = [], 0
+    for grouping in groupings:
+        numbers = np.unique(np.asarray(grouping), return_inverse=True)[1]
+        columns.append(numbers + at)
+        at += int(numbers.max()) + 1 if n else 0
+    column = np.concatenate(columns) + n
+    row = np.tile(np.arange(n), len(groupings))
+    graph = csr_matrix((np.ones(len(row), bool), (row, column)), shape=(n + at, n + at))
+    parts = connected_components(graph, directed=False)[1][:n]
+    _, first, inverse = np.unique(parts, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]

@@ -1,6 +1,7 @@
 """Model folders: what was fitted, on what, with which versions, and how to open it without running code from it.
 
-A folder holds ``model.skops`` (the classifier), ``manifest.json`` (what it is) and ``README.md`` (the model card).
+A folder holds ``model.skops`` (the classifier), ``manifest.json`` (what it is), ``README.md`` (the model card) and
+``codebook.md`` (what the labels mean).
 skops builds only types that are named here; a pickle is never read.
 """
 
@@ -274,6 +275,7 @@ def save(
     training: dict[str, Any] | None = None,
     scores: dict[str, Any] | None = None,
     card: str = "",
+    papers: dict[str, str] | None = None,
 ) -> Path:
     """Write a model folder, whole or not at all.
 
@@ -292,6 +294,8 @@ def save(
         Held-out scores.
     card : str, optional
         The model card, Markdown.
+    papers : dict of str, optional
+        Further texts to lay beside it, such as the codebook, by file name.
 
     Returns
     -------
@@ -313,7 +317,9 @@ def save(
             new = Path(scratch) / "new"
             new.mkdir()
             skops.io.dump(classifier, new / _FILE, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
-            (new / _CARD).write_text(card or f"# {name} {version}\n", encoding="utf-8")
+            texts = {_CARD: card or f"# {name} {version}\n", **(papers or {})}
+            for file, text in texts.items():
+                (new / file).write_text(text, encoding="utf-8")
             manifest = {
                 "format": FORMAT,
                 "name": name,
@@ -328,7 +334,7 @@ def save(
                 "training": training or {},
                 "scores": scores or {},
                 "golden": [[round(float(p), 6) for p in row] for row in classifier.predict_proba(list(_GOLDEN))],
-                "files": {file: _digest(new / file) for file in (_FILE, _CARD)},
+                "files": {file: _digest(new / file) for file in (_FILE, *texts)},
             }
             manifest["digest"] = _manifest_digest(manifest)
             (new / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pqnlp.labels import LabelError, add_asks, read_labelled
+from pqnlp.codebook import LABEL_OF_REASON, LABELS
+from pqnlp.labels import LabelError, add_asks, check_labels, name_rows, read_labelled
+from pqnlp.splits import Split, hold_out, split_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["baselines", "train"]
+__all__ = ["baselines", "split_rows", "train"]
+
+#: Rows of a label that there must be to train on.
+LEAST_ROWS = 5
 
 
 def train(
@@ -24,27 +31,59 @@ def train(
     texts: Any = None,
     asks: str | Path | None = None,
     splits: str | Path | None = None,
+    group_by: str | None = None,
+    split_by: str | None = None,
+    split_at: str | None = None,
+    held_out: float = 1 / 6,
+    from_scratch: bool = False,
+    weight: float | None = None,
+    labels: Sequence[str] | None = None,
+    tune: int = 0,
+    seed: int = 0,
     name: str | None = None,
     version: str = "1.0",
     parameters: dict[str, Any] | None = None,
     card: str | Path | None = None,
+    codebook: str | Path | None = None,
     encoding: str = "utf-8",
+    progress: Callable[[str], Any] | None = None,
 ) -> dict[str, Any]:
     """Fit a model on labelled pairs, measure it on those held out, and write its folder.
+
+    Where the labels are those of the shipped scheme (`pqnlp.codebook.LABELS`) and `texts` holds the texts of the shipped
+    labels, these are added to the training rows; see ``docs/retrain.md``.
 
     Parameters
     ----------
     labelled : path, DataFrame or list of these
-        See `pqnlp.labels.read_labelled`.
+        Tables, or exports of annotation tools; see `pqnlp.labels.read_labelled`.
     output : path
         The model folder to write.
     texts : optional
-        Where the texts of ids are; see `pqnlp.read`.
+        Where the texts of ids are, those of the shipped labels included; see `pqnlp.read`.
     asks : path, optional
         Annotations of sentence roles and asks; see `pqnlp.labels.add_asks`.
     splits : path, optional
         CSV with ``id``, ``split`` ("train" or "test") and ``group`` (rows that must stay together). By default a sixth of
         the groups of near-duplicate answers, at random with a fixed seed, is held out.
+    group_by : str, optional
+        A column whose equal values stay on one side besides.
+    split_by : str, optional
+        A column of dates: the latest rows are held out.
+    split_at : str, optional
+        With `split_by`, the day from which they are.
+    held_out : float, default 1/6
+        Share of the rows to hold out; with 0, all are trained on and nothing is measured.
+    from_scratch : bool, default False
+        Leave the shipped labels out.
+    weight : float, optional
+        How much a row of `labelled` counts beside a shipped one; 1 by default.
+    labels : sequence of str, optional
+        The names that the labels may have; others are refused.
+    tune : int, default 0
+        Settings to try at random, see `pqnlp.tuning.search`; each costs three fits. 0 keeps the defaults.
+    seed : int, default 0
+        Of the split, the folds and the search.
     name : str, optional
         The folder's name by default.
     version : str
@@ -52,13 +91,18 @@ def train(
         Of `pqnlp.classifier.AnswerClassifier`.
     card : path, optional
         Markdown that the model card goes on with after its figures.
+    codebook : path, optional
+        What the labels mean, Markdown, to be laid into the folder; by default pqnlp's own where the labels are its own.
     encoding : str
         Of text files.
+    progress : callable, optional
+        Called with a few words before each stage.
 
     Returns
     -------
     dict
-        ``scores`` (held out), ``baselines``, ``rows``, ``left_out`` (rows with a problem), ``output``.
+        ``scores`` (held out), ``baselines`` (with ``shipped_model`` where that can be compared), ``rows``, ``left_out``
+        (rows with a problem), ``notices`` (what a user should know), ``training`` (as in the manifest), ``output``.
 
     Raises
     ------
@@ -69,46 +113,227 @@ def train(
     from pqnlp.evaluation import measure, unsure_threshold
     from pqnlp.model import save
 
-    rows = read_labelled(labelled, texts=texts, encoding=encoding)
-    problems = rows["problem"].isin(("", "duplicate_id"))
-    left_out = rows.loc[~problems, ["id", "problem"]]
-    rows = rows[problems].reset_index(drop=True)
-    rows = split_rows(rows, splits)
-    _check(rows)
-    if asks is not None:
-        rows = add_asks(rows, asks)
-    train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
-    train = train.reset_index(drop=True)
-    classifier = AnswerClassifier(**(parameters or {}))
-    has_reason = train["reason"].notna().all()
-    classifier.fit(
-        train,
-        train["label"],
-        reason=train["reason"] if has_reason else None,
-        evidence=list(train["evidence"]),
-        roles=list(train["roles"]) if asks is not None else None,
-        verdicts=list(train["verdicts"]) if asks is not None else None,
-        groups=train["group"],
+    say = progress or (lambda words: None)
+    if weight is not None and not weight > 0:
+        raise LabelError(f"The weight is {weight}: give a number above 0.")
+    if weight is not None and from_scratch:
+        raise LabelError("A weight is for labels added to the shipped ones: leave it out, or leave out --from-scratch.")
+    papers = _papers(card, codebook)
+    say("reading the labels")
+    keep = [column for column in (group_by, split_by) if column]
+    rows = read_labelled(labelled, texts=texts, encoding=encoding, keep=keep)
+    usable = rows["problem"].isin(("", "duplicate_id"))
+    left_out = rows.loc[~usable, ["id", "problem", "where", "row"]]
+    rows = rows[usable].reset_index(drop=True)
+    if rows.empty:
+        told = ", ".join(f"{count} {problem}" for problem, count in left_out["problem"].value_counts().items())
+        raise LabelError(f"No row can be used: {told} ({name_rows(left_out)}).")
+    rows, notices = check_labels(rows, labels=labels)
+    own = len(rows)
+    inferred = 0
+    is_shipped_scheme = set(rows["label"]) <= set(LABELS)
+    annotated = [] if asks is None else [asks]
+    if is_shipped_scheme and not from_scratch:
+        shipped, notice = _shipped_rows(rows, texts, encoding)
+        notices += [notice] if notice else []
+        if weight is not None and not len(shipped):
+            raise LabelError(f"There is nothing to weigh the labels against. {notice or 'All shipped rows are yours.'}")
+        if len(shipped):
+            rows, inferred = _added(rows, shipped, say)
+            annotated.append(_shipped_data("asks.jsonl"))
+    say("tying near-duplicates")
+    split = hold_out(
+        rows, splits=splits, group_by=group_by, split_by=split_by, split_at=split_at, share=held_out, seed=seed
     )
+    rows, notices = split.rows, notices + split.notices
+    _check_counts(rows)
+    if annotated:
+        rows = add_asks(rows, annotated)
+    train, test = (rows[rows["split"] == side].reset_index(drop=True) for side in ("train", "test"))
+    lacking = sorted(set(train["label"]) - set(test["label"])) if len(test) else []
+    if lacking:
+        notices.append(f"No held-out row has the label {', '.join(map(repr, lacking))}: macro-F1 counts it as 0.")
+    fit_params = _fit_params(train, annotated, weight)
+    classifier = AnswerClassifier(**{"random_state": seed, **(parameters or {})})
+    tuning = None
+    if tune:
+        from pqnlp.tuning import search
+
+        best, tuning = search(
+            classifier, train, tune, seed=seed, fit_params=fit_params,
+            told=lambda done, of: say(f"searching: {done} of {of} fits"),
+        )  # fmt: skip
+        classifier = AnswerClassifier(**{**classifier.get_params(), **best})
+    say(f"fitting on {len(train):,} pairs")
+    classifier.fit(train, train["label"], groups=train["group"], **fit_params)
     right = classifier.classes_[classifier.oof_probabilities_.argmax(1)] == train["label"].to_numpy(dtype=object)
     threshold = unsure_threshold(classifier.oof_probabilities_, right)
+    say("measuring")
     scores = measure(classifier, test, threshold) if len(test) else {}
     simple = baselines(train, test) if len(test) else {}
-    training = {
+    if len(test) and "shipped" in rows.columns:
+        if split.is_new_to_shipped:
+            simple["shipped_model"] = _measure_shipped(test)
+        else:
+            notices.append("The shipped model is not compared: it was fitted on near-duplicates of held-out answers.")
+    training = _record(train, test, split, own, inferred, weight, tuning, classifier, papers)
+    name = name or Path(output).resolve().name
+    text = papers.pop("card", "")
+    save(
+        classifier, output, name=name, version=version, unsure_below=threshold, training=training,
+        scores={"model": scores, "baselines": simple}, papers=_with_codebook(papers, is_shipped_scheme),
+        card=_card(name, version, training, scores, simple, text),
+    )  # fmt: skip
+    return {
+        "scores": scores, "baselines": simple, "rows": len(train), "left_out": left_out, "notices": notices,
+        "training": training, "output": str(output),
+    }  # fmt: skip
+
+
+def _papers(card, codebook) -> dict[str, str]:
+    """Read what goes into the folder as it is, before the work begins."""
+    papers = {}
+    for key, path in (("card", card), ("codebook.md", codebook)):
+        if path is None:
+            continue
+        try:
+            papers[key] = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LabelError(f"Cannot read {path} ({error}): give a Markdown file in UTF-8.") from None
+    return papers
+
+
+def _with_codebook(papers: dict[str, str], is_shipped_scheme: bool) -> dict[str, str]:
+    from pqnlp.paths import shipped_codebook
+
+    page = shipped_codebook()
+    if "codebook.md" in papers or not is_shipped_scheme or page is None:
+        return papers
+    return {**papers, "codebook.md": page.read_text(encoding="utf-8")}
+
+
+def _shipped_data(name: str) -> Path:
+    from pqnlp.paths import shipped_data
+
+    return shipped_data(name)
+
+
+def _shipped_rows(rows: "pd.DataFrame", texts: Any, encoding: str) -> tuple["pd.DataFrame", str]:
+    """Return the shipped training rows whose texts are at hand and that are not among `rows`, and what to tell of them."""
+    import pandas as pd
+
+    from pqnlp.corpus import read
+
+    table = pd.read_csv(_shipped_data("labels.csv"), dtype={"id": str})
+    splits = pd.read_csv(_shipped_data("splits.csv"), dtype={"id": str})
+    own = set(rows["id"].astype(str))
+    # What every model is measured on is never trained on.
+    wanted = table[~table["id"].isin(splits.loc[splits["split"].eq("test"), "id"]) & ~table["id"].isin(own)]
+    none = wanted.iloc[:0]
+    if wanted.empty:
+        return none, ""
+    mend = (
+        "pqnlp fetch --ids " + str(_shipped_data("labels.csv")) + " --output answers.parquet fetches them, and "
+        "--texts answers.parquet then adds them. --from-scratch says that they are not wanted."
+    )
+    if texts is None:
+        return none, (
+            f"Trained on your labels alone: the {len(wanted):,} shipped labels, of the same scheme, need their texts. {mend}"
+        )
+    known = set(read(texts, encoding=encoding)["id"])
+    found = wanted[wanted["id"].isin(known)]
+    if found.empty:
+        return none, f"Trained on your labels alone: the texts given are not those of the shipped labels. {mend}"
+    shipped = read_labelled(found, texts=texts, encoding=encoding)
+    shipped = shipped[shipped["problem"].eq("")].reset_index(drop=True)
+    pairs = set(zip(rows["question"], rows["answer"], strict=True))
+    same = [pair in pairs for pair in zip(shipped["question"], shipped["answer"], strict=True)]
+    shipped = shipped[~np.array(same, dtype=bool)].reset_index(drop=True)
+    lost = len(wanted) - len(found)
+    return shipped, f"The texts given lack those of {lost:,} shipped labels. {mend}" if lost else ""
+
+
+def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.DataFrame", int]:
+    """Return `rows` and the shipped ones below them; the reasons that `rows` lack are guessed within their labels."""
+    import pandas as pd
+
+    table = pd.read_csv(_shipped_data("labels.csv"), usecols=["id"], dtype=str)
+    splits = pd.read_csv(_shipped_data("splits.csv"), dtype=str)
+    fitted_on = set(table["id"]) - set(splits.loc[splits["split"].eq("test"), "id"])
+    rows = rows.assign(shipped=False, known=rows["id"].astype(str).isin(fitted_on), guessed=False)
+    lacking = rows["reason"].isna().to_numpy() | ~rows["reason"].isin(LABEL_OF_REASON).to_numpy()
+    odd = lacking & rows["reason"].notna().to_numpy()
+    if odd.any():
+        near = difflib.get_close_matches(rows.loc[odd, "reason"].iloc[0], LABEL_OF_REASON, n=1, cutoff=0.6)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise LabelError(
+            f"Unknown reasons {', '.join(map(repr, rows.loc[odd, 'reason'].unique()[:5]))} ({name_rows(rows[odd])}): beside "
+            f"the shipped labels, reasons are those of the codebook ({', '.join(LABEL_OF_REASON)}).{meant} Correct them, "
+            "leave the column out, or train --from-scratch."
+        )
+    if lacking.any():
+        say("guessing the reasons that are not given")
+        rows.loc[lacking, "reason"] = _likeliest_reasons(rows[lacking])
+        rows.loc[lacking, "guessed"] = True
+    both = pd.concat([rows, shipped.assign(shipped=True, known=True, guessed=False)], ignore_index=True)
+    return both, int(lacking.sum())
+
+
+def _likeliest_reasons(rows: "pd.DataFrame") -> list[str]:
+    """Return the reason within each row's own label that the shipped model finds likeliest."""
+    from pqnlp.model import load
+
+    classifier = load().classifier
+    reasons = [str(name) for name in classifier.outcomes_]
+    allowed = np.array([[LABEL_OF_REASON.get(r) == label for r in reasons] for label in rows["label"]])
+    outcomes = classifier.analyse(rows).outcomes
+    return [reasons[k] for k in np.where(allowed, outcomes, -1.0).argmax(1)]
+
+
+def _measure_shipped(test: "pd.DataFrame") -> dict[str, Any]:
+    from pqnlp.evaluation import measure
+    from pqnlp.model import load
+
+    model = load()
+    return measure(model.classifier, test, model.unsure_below)
+
+
+def _fit_params(train: "pd.DataFrame", annotated: list, weight: float | None) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "reason": list(train["reason"]) if train["reason"].notna().all() else None,
+        "evidence": list(train["evidence"]),
+        "roles": list(train["roles"]) if annotated else None,
+        "verdicts": list(train["verdicts"]) if annotated else None,
+    }
+    if weight not in (None, 1) and "shipped" in train.columns:
+        params["sample_weight"] = np.where(train["shipped"], 1.0, weight)
+    return {key: value for key, value in params.items() if value is not None}
+
+
+def _record(train, test, split: Split, own, inferred, weight, tuning, classifier, papers) -> dict[str, Any]:
+    """Return what the manifest says of the training."""
+    record = {
         "rows": len(train),
         "held_out": len(test),
+        "held_out_by": split.by,
+        "tied_rows": split.tied,
+        "tied_groups": split.tied_groups,
+        "removed": split.removed,
         "ids_sha256": hashlib.sha256("\n".join(sorted(train["id"].astype(str))).encode()).hexdigest(),
         "labels": {str(k): int(v) for k, v in train["label"].value_counts().items()},
         "seed": classifier.random_state,
         "command": _command(),
     }
-    text = Path(card).read_text(encoding="utf-8") if card is not None else ""
-    name = name or Path(output).name
-    save(
-        classifier, output, name=name, version=version, unsure_below=threshold, training=training,
-        scores={"model": scores, "baselines": simple}, card=_card(name, version, training, scores, simple, text),
-    )  # fmt: skip
-    return {"scores": scores, "baselines": simple, "rows": len(train), "left_out": left_out, "output": str(output)}
+    if "shipped" in train.columns:
+        record |= {
+            "shipped_rows": int(train["shipped"].sum()),
+            "own_rows": int((~train["shipped"]).sum()),
+            "weight": 1.0 if weight is None else float(weight),
+            "guessed_reasons": inferred,
+        }
+    if tuning is not None:
+        record["tuning"] = tuning
+    return record
 
 
 def _command() -> str:
@@ -120,57 +345,22 @@ def _command() -> str:
     )
 
 
-def split_rows(rows: "pd.DataFrame", splits: str | Path | None) -> "pd.DataFrame":
-    import pandas as pd
-
-    from pqnlp.groups import near_duplicate_groups
-
-    if splits is not None:
-        table = pd.read_csv(splits, dtype={"id": str})
-        missing = {"id", "split", "group"} - set(table.columns)
-        if missing:
-            raise LabelError(f"{splits} has no column {sorted(missing)}: expected id, split and group.")
-        out = rows.merge(table[["id", "split", "group"]], on="id", how="left", validate="many_to_one")
-        # Rows that the table does not know are trained on, unless their answer is near one that is held out.
-        unknown = out["split"].isna()
-        if unknown.any():
-            groups = near_duplicate_groups(out["answer"].tolist())
-            held = set(groups[out["split"].eq("test").to_numpy()])
-            near = pd.Series(groups, index=out.index).isin(held)
-            out = out[~(unknown & near)].copy()
-            unknown = out["split"].isna()
-            out.loc[unknown, "split"] = "train"
-            top = int(table["group"].max()) + 1
-            out.loc[unknown, "group"] = top + pd.Series(groups).reindex(out.index)[unknown]
-        out["group"] = out["group"].astype(int)
-        return out.reset_index(drop=True)
-    groups = near_duplicate_groups(rows["answer"].tolist())
-    rng = np.random.default_rng(0)
-    order = rng.permutation(groups.max() + 1)
-    sizes = np.bincount(groups)
-    held_out = order[np.cumsum(sizes[order]) <= len(rows) / 6]
-    return rows.assign(group=groups, split=np.where(np.isin(groups, held_out), "test", "train"))
-
-
-def _check(rows: "pd.DataFrame") -> None:
-    counts = rows.loc[rows["split"] == "train", "label"].value_counts()
-    if len(counts) < 2:
+def _check_counts(rows: "pd.DataFrame") -> None:
+    of_train = rows[rows["split"] == "train"]
+    counts = of_train["label"].value_counts()
+    every = rows["label"].value_counts()
+    if len(every) < 2:
         raise LabelError(
-            f"There is only one label to train on ({', '.join(counts.index) or 'none'}): at least two are needed."
+            f"There is only one label to train on ({', '.join(every.index) or 'none'}): at least two are needed."
         )
-    few = counts[counts < 5]
-    if len(few):
-        what = ", ".join(f"{label} ({n})" for label, n in few.items())
+    few = [label for label in every.index if counts.get(label, 0) < LEAST_ROWS]
+    if few:
+        what = ", ".join(f"{label} ({every[label]})" for label in few)
+        near = difflib.get_close_matches(few[-1], [n for n in every.index if n not in few], n=1, cutoff=0.8)
+        meant = f" Is {few[-1]!r} a slip for {near[0]!r}?" if near else ""
         raise LabelError(
-            f"Too few rows to learn from: {what}. Label at least 5 of each, or merge the label into another."
-        )
-    torn = rows.groupby(["question", "answer"])["label"].nunique()
-    torn = torn[torn > 1]
-    if len(torn):
-        question, answer = torn.index[0]
-        ids = rows.loc[(rows["question"] == question) & (rows["answer"] == answer), "id"].tolist()
-        raise LabelError(
-            f"{len(torn)} pairs stand under two labels, the first under the ids {', '.join(ids[:4])}: settle them first."
+            f"Too few rows to learn from: {what}; {name_rows(rows[rows['label'].isin(few)])}.{meant} "
+            f"Label at least {LEAST_ROWS + 2} of each, or merge the label into another."
         )
 
 
@@ -213,6 +403,7 @@ def baselines(train: "pd.DataFrame", test: "pd.DataFrame") -> dict[str, Any]:
 def _card(name: str, version: str, training: dict, scores: dict, simple: dict, text: str) -> str:
     lines = [f"# Model card: {name} {version}", ""]
     lines += [f"Trained on {training['rows']} labelled pairs by `{training['command']}`.", ""]
+    lines += _said_of_rows(training)
     if scores:
         classes = list(scores["per_class"])
         lines += [f"## Scores on {scores['n']} pairs held out", ""]
@@ -239,6 +430,33 @@ def _card(name: str, version: str, training: dict, scores: dict, simple: dict, t
         ]
         lines.append("")
     return "\n".join(lines) + "\n" + text
+
+
+def _said_of_rows(training: dict) -> list[str]:
+    lines = [f"- held out: {training['held_out']} pairs, {training['held_out_by']}"]
+    if training["tied_rows"]:
+        lines.append(
+            f"- {training['tied_rows']} rows share or nearly share their answer with another ({training['tied_groups']} "
+            "groups), and stay on one side"
+        )
+    lines += [f"- on neither side: {count} {why}" for why, count in training["removed"].items()]
+    if "shipped_rows" in training:
+        lines.append(
+            f"- {training['own_rows']} rows of your own with the weight {training['weight']:g} each, and "
+            f"{training['shipped_rows']} shipped ones"
+        )
+        if training["guessed_reasons"]:
+            lines.append(
+                f"- {training['guessed_reasons']} rows came without a reason and have one that a model guessed"
+            )
+    if "tuning" in training:
+        tuning = training["tuning"]
+        best, own = tuning["tried"][tuning["chosen"]], tuning["tried"][0]
+        lines.append(
+            f"- settings: the best of {len(tuning['tried'])} by {tuning['scorer']} in {tuning['folds']} folds of the training "
+            f"rows, {best['mean']:.3f} against {own['mean']:.3f} of the defaults"
+        )
+    return [*lines, ""]
 
 
 _MEASURES = {

@@ -111,9 +111,9 @@ def test_asks_are_added_where_they_fit(sample, tmp_path):
     ("change", "words"),
     [
         (lambda f: f.drop(columns="label"), "no column 'label'"),
-        (lambda f: f.assign(label=["", *f["label"][1:]]), "no label (rows 1)"),
+        (lambda f: f.assign(label=["", *f["label"][1:]]), "1 row without a label (row 1 of the table)"),
         (lambda f: f.assign(label="direct"), "only one label"),
-        (lambda f: f.assign(label=["rare", *f["label"][1:]]), "rare (1)"),
+        (lambda f: f.assign(label=["rare", *f["label"][1:]]).drop(columns="reason"), "rare (1)"),
         (lambda f: f[["id", "label"]], "say where their texts are"),
         (lambda f: f[["label"]], "neither texts"),
         (

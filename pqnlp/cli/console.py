@@ -31,6 +31,16 @@ def bar(unit: str, wanted: bool | None, total: Callable[[], int | None]) -> Iter
         yield bar.update
 
 
+@contextmanager
+def stage() -> Iterator[Callable[[str], Any]]:
+    """Yield a function to call with what is being done, shown with a spinner on a terminal's standard error."""
+    if not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    with open_console(err=True).status("") as status:
+        yield lambda words: status.update(words[:1].upper() + words[1:])
+
+
 def colour(stream) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
