@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPONENTS", "build_pipeline", "tag_texts"]
 
 #: The components in the order in which they run.
-COMPONENTS = ("pqnlp_sentences", "pqnlp_departments", "pqnlp_legislation", "pqnlp_organisations", "pqnlp_dates")
+COMPONENTS = ("pqnlp_sentences", "pqnlp_entities")
 
 
 def build_pipeline() -> "Language":
@@ -27,7 +27,7 @@ def build_pipeline() -> "Language":
 
     # The entry points of an installed pqnlp register these factories too; a checkout on the path has none.
     import pqnlp.sentences  # noqa: F401
-    from pqnlp.entities import dates, departments, legislation, organisations  # noqa: F401
+    import pqnlp.entities.tagger  # noqa: F401
 
     nlp = spacy.blank("en")
     nlp.max_length = 2_000_000

@@ -32,11 +32,13 @@ def doc_text(doc: Doc) -> str:
 
 
 def _joined(doc: Doc) -> str:
-    array = doc.to_array([ORTH, SPACY])
+    global _last_starts
+    array = doc.to_array([ORTH, SPACY, IDX])
+    _last_starts = (doc, array[:, 2].tolist())
     # A word with a space after it has the next hash; sums of 64 bits meet by chance once in some trillions of words.
     keys = (array[:, 0] + array[:, 1]).tolist()
     try:
-        return "".join([_words[key] for key in keys])
+        return "".join(map(_words.__getitem__, keys))
     except KeyError:
         if len(_words) > 500_000:
             _words.clear()

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-__all__ = ["Automaton"]
+__all__ = ["Automaton", "leftmost_longest"]
 
 Value = TypeVar("Value")
+
+
+def leftmost_longest(phrases: list[str]) -> AhoCorasick:
+    """Build the automaton in the form that takes the most memory (some megabytes) and reads fastest."""
+    return AhoCorasick(
+        phrases, matchkind=MatchKind.LeftmostLongest, implementation=Implementation.DFA, store_patterns=False
+    )
 
 
 class Automaton(Generic[Value]):
@@ -29,7 +36,7 @@ class Automaton(Generic[Value]):
     def __init__(self, phrases: Mapping[str, Value]):
         self._phrases = list(phrases)
         self._values = list(phrases.values())
-        self._automaton = AhoCorasick(self._phrases, matchkind=MatchKind.LeftmostLongest) if self._phrases else None
+        self._automaton = leftmost_longest(self._phrases) if self._phrases else None
 
     def __len__(self) -> int:
         return len(self._phrases)

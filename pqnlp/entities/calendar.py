@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from datetime import date, timedelta
+from functools import lru_cache
 
 __all__ = [
     "academic_year", "add_months", "election_before", "financial_year", "month", "parliament_on", "quarter", "season",
@@ -54,16 +55,19 @@ def add_months(day: date, months: int) -> date:
     )
 
 
+@lru_cache(maxsize=1024)
 def month(y: int, m: int) -> tuple[date, date]:
     """Return the first and last day of a month."""
     return date(y, m, 1), (date(y, 12, 31) if m == 12 else date(y, m + 1, 1) - _DAY)
 
 
+@lru_cache(maxsize=1024)
 def year(y: int) -> tuple[date, date]:
     """Return the first and last day of a calendar year."""
     return date(y, 1, 1), date(y, 12, 31)
 
 
+@lru_cache(maxsize=1024)
 def financial_year(y: int) -> tuple[date, date]:
     """Return 1 April `y` and 31 March of the next year."""
     return date(y, 4, 1), date(y + 1, 3, 31)
@@ -79,12 +83,14 @@ def academic_year(y: int) -> tuple[date, date]:
     return date(y, 9, 1), date(y + 1, 8, 31)
 
 
+@lru_cache(maxsize=1024)
 def quarter(y: int, q: int, *, financial: bool = False) -> tuple[date, date]:
     """Return quarter `q` (1 to 4) of the calendar year `y`, or of the financial year that begins in it."""
     start = add_months(date(y, 4 if financial else 1, 1), 3 * (q - 1))
     return start, add_months(start, 3) - _DAY
 
 
+@lru_cache(maxsize=1024)
 def season(y: int, name: str) -> tuple[date, date]:
     """Return the three months of a season; winter begins in December of `y`."""
     first, last = _SEASONS[name.lower()]

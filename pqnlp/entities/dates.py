@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from ahocorasick_rs import AhoCorasick, MatchKind
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from pqnlp.entities import calendar as cal
-from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
-from pqnlp.raw_text import doc_text
+from pqnlp.entities.automaton import leftmost_longest
+from pqnlp.entities.mention import KNOWN_DATE, Mention, MentionTagger, register_extensions
 
 __all__ = ["DateTagger", "find_dates"]
 
@@ -43,6 +42,19 @@ SEASON = r"(?:[Ss]pring|[Ss]ummer|[Aa]utumn|[Ww]inter)"
 MONTH, DAY, NUMBER, UNIT = (part.replace(" ", r"\ ") for part in (MONTH, DAY, NUMBER, UNIT))
 
 
+_DAYS = rf"""
+    (?P<days>(?:(?:{WEEKDAY}),?[ ])?(?P<d1>{DAY})(?:[ ]?[-–][ ]?|[ ]to[ ]|[ ]and[ ]|[ ]&[ ])(?:{WEEKDAY},?[ ])?(?P<d2>{DAY})(?:[ ]of)?[ ](?P<dsm>{MONTH}),?(?:[ ](?P<dsy>{YEAR}))?(?![\w]))
+    |(?P<day>(?:(?:{WEEKDAY}),?[ ](?:the[ ])?)?(?P<d>{DAY})(?:[ ]of)?[ -]?(?P<dm>{MONTH})(?:,?[ -]?(?P<dy>{YEAR}))?(?![\w]))
+"""
+_SLASH = r"(?P<slash>(?P<sd>\d\d?)[/.](?P<smo>\d\d?)[/.](?P<sly>(?:19|20)?\d\d)(?![\d/]))"
+_AGO = rf"(?P<ago>(?P<an>{NUMBER}|a|an)[ ](?P<au>years?|months?|weeks?|days?|decades?)[ ]ago)"
+_PARL = rf"""(?P<parl>(?P<pw>[Tt]his|[Cc]urrent|[Pp]resent|[Ll]ast|[Pp]revious|[Nn]ext|{YEAR})[ ](?P<pk>Parliament(?:ary[ ][Ss]ession)?|parliament(?![a-z])|[Pp]arliamentary[ ]session|[Ss]ession)(?![\w]))"""
+_RELONE = rf"""(?P<relone>(?P<ow>[Tt]his|[Ll]ast|[Nn]ext|[Cc]urrent|[Pp]revious|[Cc]oming|[Pp]ast|[Ff]ollowing|[Ss]ame|[Ff]orthcoming|[Uu]pcoming|[Pp]resent|[Ll]atest|[Pp]receding|[Mm]ost[ ]recent)[ ](?P<ou>{UNIT}|{SEASON}(?![ ](?:Budget|Statement))|{WEEKDAY}|{MONTH}|evening|morning|afternoon|weekend|Christmas|Easter|summer[ ]recess)(?![\w-]|[ ]recess))"""
+_FY = rf"""(?P<fy>(?:(?P<fp>{KIND}[ ][Yy]ears?|FYs?|AY|[Yy]ears?)[ ]?(?:of[ ]|ending[ ]|beginning[ ])?)?(?P<f1>{YEAR})[ ]?[-/–—][ ]?(?P<f2>(?:{YEAR})|\d\d)(?![\d]|[-/]\d)(?:[ ](?P<fs>{KIND})[ ][Yy]ear(?!s))?)"""
+_SFY = rf"""(?P<sfy>(?:{KIND}[ ][Yy]ears?|FYs?|AY)[ ]?(?P<s1>\d\d)[ ]?[-/–][ ]?(?P<s2>\d\d)(?!\d))"""
+_YEAR = rf"""(?P<year>(?:(?P<ycal>(?:{KIND}[ ])?[Yy]ears?)[ ])?(?P<y>{YEAR})(?![\d%]|[,.]\d|[-/:][\d]|s\b)(?:[ ](?P<yk>{KIND})[ ][Yy]ear)?)"""
+
+
 # One pattern for each kind of beginning: trying them all at every word is ten times slower.
 def _pattern(alternatives: str) -> re.Pattern:
     return re.compile(alternatives, re.VERBOSE)
@@ -51,18 +63,26 @@ def _pattern(alternatives: str) -> re.Pattern:
 _BY_START = {
     "digit": _pattern(
         rf"""(?:
-    (?P<days>(?:(?:{WEEKDAY}),?[ ])?(?P<d1>{DAY})(?:[ ]?[-–][ ]?|[ ]to[ ]|[ ]and[ ]|[ ]&[ ])(?:{WEEKDAY},?[ ])?(?P<d2>{DAY})(?:[ ]of)?[ ](?P<dsm>{MONTH}),?(?:[ ](?P<dsy>{YEAR}))?(?![\w]))
-    |(?P<day>(?:(?:{WEEKDAY}),?[ ](?:the[ ])?)?(?P<d>{DAY})(?:[ ]of)?[ -]?(?P<dm>{MONTH})(?:,?[ -]?(?P<dy>{YEAR}))?(?![\w]))
-    |(?P<slash>(?P<sd>\d\d?)[/.](?P<smo>\d\d?)[/.](?P<sly>(?:19|20)?\d\d)(?![\d/]))
+    {_DAYS}
+    |{_SLASH}
     |(?P<iso>(?P<iy>{YEAR})-(?P<im>\d\d)-(?P<id>\d\d)(?!\d))
     |(?P<session>(?P<ses>{YEAR}[-–/]\d\d)[ ](?:[Ss]ession|[Pp]arliament))
-    |(?P<fy>(?:(?P<fp>{KIND}[ ][Yy]ears?|FYs?|AY|[Yy]ears?)[ ]?(?:of[ ]|ending[ ]|beginning[ ])?)?(?P<f1>{YEAR})[ ]?[-/–—][ ]?(?P<f2>(?:{YEAR})|\d\d)(?![\d]|[-/]\d)(?:[ ](?P<fs>{KIND})[ ][Yy]ear(?!s))?)
+    |{_FY}
     |(?P<decade>(?P<de>(?:19|20)\d)0s(?!\w))
-    |(?P<ago>(?P<an>{NUMBER}|a|an)[ ](?P<au>years?|months?|weeks?|days?|decades?)[ ]ago)
-    |(?P<parl>(?P<pw>[Tt]his|[Cc]urrent|[Pp]resent|[Ll]ast|[Pp]revious|[Nn]ext|{YEAR})[ ](?P<pk>Parliament(?:ary[ ][Ss]ession)?|parliament(?![a-z])|[Pp]arliamentary[ ]session|[Ss]ession)(?![\w]))
-    |(?P<year>(?:(?P<ycal>(?:{KIND}[ ])?[Yy]ears?)[ ])?(?P<y>{YEAR})(?![\d%]|[,.]\d|[-/:][\d]|s\b)(?:[ ](?P<yk>{KIND})[ ][Yy]ear)?)
+    |{_AGO}
+    |{_PARL}
+    |{_YEAR}
     )"""
     ),
+    # A number that opens with neither 19 nor 20 is a day, or a count of years "ago", or nothing.
+    "number": _pattern(
+        rf"""(?=\d\d?(?:[ ]?(?:st|nd|rd|th))?(?:[ ]?[-–]|[ ](?:to|and|&)[ ][\dMTWFS]|[ ]of[ ][JFMASOND]|[ -]?[JFMASOND]|[/.]\d)|\d+[ ](?:year|month|week|day|decade))
+        (?:{_DAYS}
+    |{_SLASH}
+    |{_AGO})"""
+    ),
+    "this": _pattern(rf"(?:{_PARL}|{_RELONE})"),
+    "kind": _pattern(rf"(?:{_FY}|{_SFY}|{_YEAR})"),
     "month": _pattern(
         rf"""(?:
     (?P<mdy>(?P<mm>{MONTH})[ ](?P<md>{DAY})(?:,[ ]?|[ ])(?P<my>{YEAR})(?!\d))
@@ -75,42 +95,41 @@ _BY_START = {
     ),
     "weekday": _pattern(
         rf"""(?:
-    (?P<days>(?:(?:{WEEKDAY}),?[ ])?(?P<d1>{DAY})(?:[ ]?[-–][ ]?|[ ]to[ ]|[ ]and[ ]|[ ]&[ ])(?:{WEEKDAY},?[ ])?(?P<d2>{DAY})(?:[ ]of)?[ ](?P<dsm>{MONTH}),?(?:[ ](?P<dsy>{YEAR}))?(?![\w]))
-    |(?P<day>(?:(?:{WEEKDAY}),?[ ](?:the[ ])?)?(?P<d>{DAY})(?:[ ]of)?[ -]?(?P<dm>{MONTH})(?:,?[ -]?(?P<dy>{YEAR}))?(?![\w]))
+    {_DAYS}
     )"""
     ),
     "word": _pattern(
         rf"""(?:
-    (?P<fy>(?:(?P<fp>{KIND}[ ][Yy]ears?|FYs?|AY|[Yy]ears?)[ ]?(?:of[ ]|ending[ ]|beginning[ ])?)?(?P<f1>{YEAR})[ ]?[-/–—][ ]?(?P<f2>(?:{YEAR})|\d\d)(?![\d]|[-/]\d)(?:[ ](?P<fs>{KIND})[ ][Yy]ear(?!s))?)
-    |(?P<sfy>(?:{KIND}[ ][Yy]ears?|FYs?|AY)[ ]?(?P<s1>\d\d)[ ]?[-/–][ ]?(?P<s2>\d\d)(?!\d))
+    {_FY}
+    |{_SFY}
     |(?P<fyone>(?:FYE?)[ ]?(?P<fo>(?:20)?\d\d)(?![\d/]))
     |(?P<qtr>(?:(?:[Qq]uarter|Q)[ ]?(?P<q1>[1-4])|(?P<q2>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth|[Ff]inal|[Ll]ast)[ ][Qq]uarter)(?:[ ](?:of[ ])?(?:the[ ])?(?:(?P<qk>{KIND})[ ][Yy]ear[ ])?(?P<qy>{YEAR})(?:[-/–](?P<qy2>\d\d(?:\d\d)?))?(?:[ ]{KIND}[ ][Yy]ear)?)?(?!\w))
     |(?P<half>(?:[Ff]irst|[Ss]econd|[Ll]atter)[ ]half[ ]of[ ](?:the[ ]year|(?:the[ ])?(?P<hy>{YEAR})(?![-/–\d])))
     |(?P<seasonyear>(?P<sn>{SEASON})(?:[ ]of)?[ ](?P<sny>{YEAR})(?:[-/](?P<sny2>\d\d(?:\d\d)?))?(?![\d]))
     |(?P<since>[Ss]ince[ ](?=[a-zA-Z]))
-    |(?P<parl>(?P<pw>[Tt]his|[Cc]urrent|[Pp]resent|[Ll]ast|[Pp]revious|[Nn]ext|{YEAR})[ ](?P<pk>Parliament(?:ary[ ][Ss]ession)?|parliament(?![a-z])|[Pp]arliamentary[ ]session|[Ss]ession)(?![\w]))
+    |{_PARL}
     |(?P<relmany>(?P<rw>[Ll]ast|[Pp]ast|[Pp]revious|[Nn]ext|[Cc]oming|[Pp]receding|[Ff]ollowing|[Ff]irst|[Rr]ecent|[Ll]atest|[Ff]orthcoming|[Mm]ost[ ]recent|[Pp]rior)[ ](?:(?:full|complete)[ ])?(?P<rn>{NUMBER})?[ ]?(?P<ru>{UNIT})s(?!\w))
-    |(?P<relone>(?P<ow>[Tt]his|[Ll]ast|[Nn]ext|[Cc]urrent|[Pp]revious|[Cc]oming|[Pp]ast|[Ff]ollowing|[Ss]ame|[Ff]orthcoming|[Uu]pcoming|[Pp]resent|[Ll]atest|[Pp]receding|[Mm]ost[ ]recent)[ ](?P<ou>{UNIT}|{SEASON}(?![ ](?:Budget|Statement))|{WEEKDAY}|{MONTH}|evening|morning|afternoon|weekend|Christmas|Easter|summer[ ]recess)(?![\w-]|[ ]recess))
-    |(?P<year>(?:(?P<ycal>(?:{KIND}[ ])?[Yy]ears?)[ ])?(?P<y>{YEAR})(?![\d%]|[,.]\d|[-/:][\d]|s\b)(?:[ ](?P<yk>{KIND})[ ][Yy]ear)?)
+    |{_RELONE}
+    |{_YEAR}
     |(?P<named>(?:summer|winter|Easter|Christmas|Whitsun|Whit|autumn|spring|conference|February|November)[ ]recess|Christmas|Easter|[Tt]urn[ ]of[ ]the[ ]year|(?:[Vv]ery[ ])?(?:[Ee]nd|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose)[ ]of[ ]the[ ](?:{KIND}[ ])?(?:year|month|week|quarter|Parliament|parliament|decade|session|century|term)(?!\w|[ ]\d))(?![\w-])
     |(?P<season>{SEASON}(?![\w-]))
     )"""
     ),
-    "number": _pattern(
-        rf"""(?:
-    (?P<ago>(?P<an>{NUMBER}|a|an)[ ](?P<au>years?|months?|weeks?|days?|decades?)[ ]ago)
-    )"""
-    ),
+    "ago": _pattern(_AGO),
 }
 
 
 def _starts() -> dict[str, str]:
     """Map each way that a date expression can begin to the pattern that reads on."""
-    words = """since last past previous next coming preceding following first recent latest forthcoming prior this current present same upcoming second third fourth final
-    latter financial academic tax fiscal school calendar parliamentary reporting planning quarter year years""".split()
-    starts = {str(d): "digit" for d in range(10)}
+    words = """since last past previous next coming preceding following first recent latest forthcoming prior second third fourth final
+    latter quarter year years""".split()
+    starts = {str(d): "number" for d in range(10)} | {"19": "digit", "20": "digit"}
     for word in words:
         starts[word + " "] = starts[word.capitalize() + " "] = "word"
+    for word in "this current present same upcoming".split():
+        starts[word + " "] = starts[word.capitalize() + " "] = "this"
+    for word in "financial academic tax fiscal school calendar parliamentary reporting planning".split():
+        starts[word + " "] = starts[word.capitalize() + " "] = "kind"
     for word in (
         "most recent ",
         "spring",
@@ -134,12 +153,12 @@ def _starts() -> dict[str, str]:
         starts[name] = "weekday"
     for number in (*_NUMBERS, "few", "several"):
         for unit in ("year", "month", "week", "day", "decade"):
-            starts[f"{number} {unit} ago"] = starts[f"{number} {unit}s ago"] = "number"
+            starts[f"{number} {unit} ago"] = starts[f"{number} {unit}s ago"] = "ago"
     return starts
 
 
 _KIND_OF_START = list(_starts().values())
-_STARTS = AhoCorasick(list(_starts()), matchkind=MatchKind.LeftmostLongest)
+_STARTS = leftmost_longest(list(_starts()))
 _INSIDE = frozenset("£$€/#_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789é")
 
 
@@ -713,6 +732,8 @@ _BETWEEN = re.compile(
 _MODIFIER = re.compile(
     r"(?:\b(?:[Ee]arly|[Ll]ate|[Mm]id|[Ll]ater|[Ee]arlier|(?:[Vv]ery )?(?:end|[Ss]tart|[Bb]eginning|[Mm]iddle|[Cc]lose|latter part|back end) (?:of|in)(?: the)?|[Ee]nd|end-|[Mm]id-|later in|earlier in|[Ee]arly in|[Ll]ate in)[ -]?(?:in )?)$"
 )
+_MAY_END = re.compile("ending|ended|to|beginning|commencing|w/c")
+_MAY_MODIFY = re.compile("[Ee]arl|[Ll]at|[Mm]id|[Ee]nd|[Ss]tart|[Bb]egin|[Cc]lose")
 _SINCE = re.compile(r"\b[Ss]ince (?:the )?(?:(?:start|beginning|end) of (?:the )?)?(?:early |late |mid-?)?$")
 _EACH = re.compile(
     r"\b(?:(?:[Ii]n )?[Ee]ach of (?:the )?(?:(?:years|(?:requested )?months|financial years|academic years|calendar years) )?(?:from |since |in |between |across )?|(?:[Ee]ach|[Ee]very) (?:of the )?(?:{KIND} )?(?:year|month|quarter|week)s?,? (?:from |since |in |between |during |of |over )?(?:the )?)$".replace(
@@ -855,13 +876,14 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
             return d
     window = max(0, start - 40)
     before = text[window:start]
-    found = _BETWEEN.search(before) if d.kind in ("range", "fy") else None
+    # Before each costly search from word to word the look for a part of what it needs.
+    found = _BETWEEN.search(before) if d.kind in ("range", "fy") and "etween" in before else None
     if found is not None:
         d.start = window + found.start()
         before = text[max(0, d.start - 40) : d.start]
         window = max(0, d.start - 40)
     elif before:
-        found = _ENDING.search(before)
+        found = _ENDING.search(before) if _MAY_END.search(before) is not None else None
         if found is not None and d.kind in ("day", "daypart", "month", "monthname"):
             d.start = window + found.start()
             if "ommencing" in found.group() or "beginning" in found.group() or "w/c" in found.group():
@@ -869,12 +891,12 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
             else:
                 d.first = _before_end(found.group(), d.last)
         else:
-            found = _MODIFIER.search(before)
+            found = _MODIFIER.search(before) if _MAY_MODIFY.search(before) is not None else None
             if found is not None:
                 d.start = window + found.start()
         window = max(0, d.start - 40)
         before = text[window : d.start]
-        found = _SINCE.search(before)
+        found = _SINCE.search(before) if "ince" in before else None
         if found is not None:
             d.start = window + found.start()
             d.last = today
@@ -894,7 +916,7 @@ def _prefix(d: _Date, text: str, today: date | None) -> _Date | None:
             d.end = found.end()
     if text.startswith(" to date", d.end) and d.kind in ("year", "fy", "month"):
         d.end += 8
-    found = _EACH.search(before)
+    found = _EACH.search(before) if "ach" in before or "very" in before else None
     if found is not None and d.kind != "monthname":
         d.start = window + found.start()
     return d
@@ -919,6 +941,6 @@ class DateTagger(MentionTagger):
     def __init__(self):
         register_extensions()
 
-    def find(self, doc: Doc) -> list[Mention]:
-        """Return the DATE mentions of `doc`."""
-        return find_dates(doc_text(doc), doc.user_data.get(("._.", "pqnlp_date", None, None), ""))
+    def find_in(self, text: str, known: Mapping) -> list[Mention]:
+        """Return the DATE mentions of `text`; see :meth:`MentionTagger.find_in`."""
+        return find_dates(text, known.get(KNOWN_DATE, ""))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
-from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
-from pqnlp.raw_text import doc_text
+from pqnlp.entities.mention import (
+    KNOWN_DATE,
+    KNOWN_DEPARTMENT,
+    KNOWN_QUESTION,
+    Mention,
+    MentionTagger,
+    register_extensions,
+)
 from pqnlp.registry import read_json
 
 __all__ = ["DepartmentTagger", "department_on", "resolve_department", "successors"]
@@ -244,11 +249,9 @@ class DepartmentTagger(MentionTagger):
         self.link_self_references = link_self_references
         register_extensions()
 
-    def find(self, doc: Doc) -> list[Mention]:
-        """Return the DEPARTMENT mentions of `doc`."""
-        text = doc_text(doc)
-        extensions = doc.user_data
-        date = extensions.get(("._.", "pqnlp_date", None, None), "")
+    def find_in(self, text: str, known: Mapping) -> list[Mention]:
+        """Return the DEPARTMENT mentions of `text`; see :meth:`MentionTagger.find_in`."""
+        date = known.get(KNOWN_DATE, "")
         found: list[tuple[int, int, tuple[str, ...]]] = []
         for start, end, ids in _matches(text):
             if ids == ():
@@ -277,7 +280,7 @@ class DepartmentTagger(MentionTagger):
                 slug, named = department_on(ids, date)
             elif self.link_self_references:
                 if own is None:
-                    own = self._answering(extensions, text, date)
+                    own = self._answering(known, text, date)
                 slug = own
             else:
                 slug = ""
@@ -296,10 +299,10 @@ class DepartmentTagger(MentionTagger):
         return out
 
     @staticmethod
-    def _answering(extensions: dict, text: str, date: str) -> str:
+    def _answering(known: Mapping, text: str, date: str) -> str:
         for source in (
-            extensions.get(("._.", "pqnlp_department", None, None), ""),
-            extensions.get(("._.", "pqnlp_question", None, None), ""),
+            known.get(KNOWN_DEPARTMENT, ""),
+            known.get(KNOWN_QUESTION, ""),
             text if text.startswith("To ask") else "",
         ):
             slug = _resolved(source[:200], date) if source else None

@@ -10,12 +10,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
-from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.entities.mention import KNOWN_QUESTION, Mention, MentionTagger, register_extensions
 from pqnlp.errors import ReadError
-from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_json, read_table
 
 __all__ = ["LegislationTagger", "TitleTable", "find_legislation", "read_titles"]
@@ -841,8 +839,8 @@ class LegislationTagger(MentionTagger):
         self._added = {}
         self.add_titles(state.get("titles", {}))
 
-    def find(self, doc: Doc) -> list[Mention]:
-        """Return the LEGISLATION mentions of `doc`.
+    def find_in(self, text: str, known: Mapping) -> list[Mention]:
+        """Return the LEGISLATION mentions of `text`; see :meth:`MentionTagger.find_in`.
 
         Raises
         ------
@@ -854,6 +852,4 @@ class LegislationTagger(MentionTagger):
                 f"There is no table of titles at {self._awaited}. Give titles_path of pqnlp_legislation a CSV file "
                 "with the columns title, type, year, number, or leave it out."
             )
-        return find_legislation(
-            doc_text(doc), doc.user_data.get(("._.", "pqnlp_question", None, None), ""), self._titles
-        )
+        return find_legislation(text, known.get(KNOWN_QUESTION, ""), self._titles)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, Span
 
 from pqnlp.raw_text import doc_text, token_starts
 
-__all__ = ["Mention", "MentionTagger", "add_mentions", "address_spans", "doc_text", "register_extensions"]
+__all__ = ["Mention", "MentionTagger", "add_mentions", "address_spans", "register_extensions", "set_mentions"]
 
 SPAN_EXTENSIONS = ("pqnlp_url", "pqnlp_from", "pqnlp_to", "pqnlp_successor", "pqnlp_named")
 DOC_EXTENSIONS = ("pqnlp_department", "pqnlp_date", "pqnlp_question")
+# Where spaCy keeps them in ``doc.user_data``.
+KNOWN_DEPARTMENT, KNOWN_DATE, KNOWN_QUESTION = (("._.", name, None, None) for name in DOC_EXTENSIONS)
 
 # On spans that are equally long the first of these wins.
 _RANK = {"DEPARTMENT": 0, "LEGISLATION": 1, "ORG": 2, "DATE": 3}
-_ADDRESS_SIGN = re.compile(r"://|www\.|@|\.uk(?!\w)")
+_ADDRESS_SIGN = re.compile(r"://|www\.|@|\.(?:uk|pdf|docx?|xlsx?|csv|ods|odt)(?!\w)")
+_ADDRESS_PARTS = ("www.", "@", ".uk", ".pdf", ".doc", ".xls", ".csv", ".od")
 _ADDRESS_EDGE = re.compile(r"[\s()<>|]")
 
 
@@ -58,23 +64,14 @@ def register_extensions() -> None:
             Doc.set_extension(name, default="")
 
 
-# The addresses of the text that the components read last.
-_last: tuple[str, list[tuple[int, int]]] = ("", [])
-
-
-def _addresses(doc: Doc) -> list[tuple[int, int]]:
-    global _last
-    text = doc_text(doc)
-    last = _last
-    if last[0] is not text:
-        last = _last = (text, address_spans(text))
-    return last[1]
-
-
 def address_spans(text: str) -> list[tuple[int, int]]:
-    """Return the offsets of web and mail addresses in `text`: nothing is marked inside them."""
-    if not ("://" in text or "www." in text or "@" in text or ".uk" in text):
-        return []
+    """Return the offsets of web and mail addresses and names of files in `text`: nothing is marked inside them."""
+    if "://" not in text:
+        for part in _ADDRESS_PARTS:
+            if part in text:
+                break
+        else:
+            return []
     spans: list[tuple[int, int]] = []
     for m in _ADDRESS_SIGN.finditer(text):
         at = m.start()
@@ -99,53 +96,66 @@ def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
     mentions : iterable of Mention
     """
     mentions = list(mentions)
-    if not mentions:
-        return
-    addresses = _addresses(doc)
+    if mentions:
+        set_mentions(doc, doc_text(doc), token_starts(doc), mentions)
+
+
+def set_mentions(doc: Doc, text: str, starts: list[int], mentions: list[Mention]) -> None:
+    """Do what :func:`add_mentions` does, for a `doc` whose text and token offsets are known."""
+    addresses = address_spans(text)
     if addresses:
         mentions = [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
     # Tokens are looked up in one list of offsets: `doc.char_span` searches the Doc anew for every mention.
-    starts = token_starts(doc)
-    new = []
-    for m in mentions:
-        start, end = bisect_right(starts, m.start) - 1, bisect_left(starts, m.end)
-        new.append((m.start - m.end, _RANK[m.type], start, end, None, m))
+    new = [
+        (m[0] - m[1], _RANK[m[2]], bisect_right(starts, m[0]) - 1, bisect_left(starts, m[1]), None, m)
+        for m in mentions
+    ]  # fmt: skip
     old = [(s.start, s.end, s) for s in doc.ents]
-    beside = not any(a < end and start < b for _, _, start, end, _, _ in new for a, b, _ in old)
+    beside = not old or not any(a < end and start < b for _, _, start, end, _, _ in new for a, b, _ in old)
     if not beside:
         new += [(s.start_char - s.end_char, _RANK.get(s.label_, 9), a, b, s, None) for a, b, s in old]
     if len(new) > 1:
-        new.sort(key=lambda c: c[:3])
+        new.sort(key=_ORDER)
     taken: list[tuple[int, int]] = []
     kept = []
     for _, _, start, end, span, m in new:
-        if any(start < b and a < end for a, b in taken):
-            continue
-        taken.append((start, end))
-        if m is not None:
-            span = Span(doc, start, end, label=m.type, kb_id=m.id)
-            _annotate(doc, span, m)
-        kept.append(span)
+        for a, b in taken:
+            if start < b and a < end:
+                break
+        else:
+            taken.append((start, end))
+            if m is not None:
+                span = Span(doc, start, end, label=m[2], kb_id=m[3])
+                if m[4:] != _NOTHING:
+                    _annotate(doc, span, m)
+            kept.append(span)
     # Where nothing overlaps the entities that are there, they need not be written again.
-    if old and beside:
+    if beside:
+        if not old:  # one array is written sooner than spaCy goes through the tokens outside
+            doc.from_array([ENT_IOB], np.full((len(starts), 1), _OUTSIDE, dtype=np.uint64))
         doc.set_ents(kept, default="unmodified")
     else:
         doc.set_ents(kept)
 
 
+_ORDER = itemgetter(0, 1, 2)
+# What spaCy keeps for a token outside of entities.
+_OUTSIDE = 2
+_NOTHING = ("",) * len(SPAN_EXTENSIONS)
+
+
 def _annotate(doc: Doc, span: Span, m: Mention) -> None:
     # The keys under which spaCy keeps span attributes; setting them one by one through `span._` is ten times slower.
-    if m.url or m.first or m.last or m.successor or m.named:
-        start, end, data = span.start_char, span.end_char, doc.user_data
-        for name, value in zip(SPAN_EXTENSIONS, m[4:]):  # noqa: B905
-            if value:
-                data["._.", name, start, end] = value
+    start, end, data = span.start_char, span.end_char, doc.user_data
+    for name, value in zip(SPAN_EXTENSIONS, m[4:]):  # noqa: B905
+        if value:
+            data["._.", name, start, end] = value
 
 
 class MentionTagger:
     """Base of the four components: find mentions in the raw text, add them to ``doc.ents``.
 
-    A subclass gives ``find(doc)``; one with state of its own gives ``_state`` and ``_set_state`` too.
+    A subclass gives :meth:`find_in`; one with state of its own gives ``_state`` and ``_set_state`` too.
     """
 
     def __call__(self, doc: Doc) -> Doc:
@@ -155,6 +165,21 @@ class MentionTagger:
 
     def find(self, doc: Doc) -> list[Mention]:
         """Return the mentions in `doc`."""
+        return self.find_in(doc_text(doc), doc.user_data)
+
+    def find_in(self, text: str, known: Mapping) -> list[Mention]:
+        """Return the mentions in `text`.
+
+        Parameters
+        ----------
+        text : str
+        known : mapping
+            What is known of its circumstances, as ``doc.user_data`` holds the attributes of :data:`DOC_EXTENSIONS`.
+
+        Returns
+        -------
+        list of Mention
+        """
         raise NotImplementedError
 
     def _state(self) -> dict:

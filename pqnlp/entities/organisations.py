@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.departments import _names as department_names
-from pqnlp.entities.mention import Mention, MentionTagger, register_extensions
+from pqnlp.entities.mention import KNOWN_QUESTION, Mention, MentionTagger, register_extensions
 from pqnlp.entities.recogniser import HEADS, OrganisationModel, candidates, names_in, sequences
-from pqnlp.raw_text import doc_text
 from pqnlp.registry import read_table
 
 __all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
@@ -75,6 +73,7 @@ _GOVERNMENT_OF = re.compile(
 )
 
 
+_Scored = tuple[float, int, int, str]
 _STATE = "a state's"  # what the automaton returns for "the Kenyan Government"
 
 
@@ -171,7 +170,7 @@ class OrganisationTagger(MentionTagger):
         self.model = model or (OrganisationModel.load() if recogniser == "linear" else None)
         self._added: dict[str, str] = {}
         self._extra: Automaton | None = None
-        self._sequences: dict[str, tuple[tuple[float, int, int, str], ...]] = {}
+        self._sequences: dict[str, tuple[tuple[_Scored, ...], tuple[tuple[int, int, str], ...]]] = {}
 
     def add_names(self, names: Mapping[str, str]) -> None:
         """Add names to mark always, each with its identity (``""`` if none); kept when the pipeline is saved."""
@@ -185,10 +184,9 @@ class OrganisationTagger(MentionTagger):
         if state.get("names"):
             self.add_names(state["names"])
 
-    def find(self, doc: Doc) -> list[Mention]:
-        """Return the ORG mentions of `doc`."""
-        text = doc_text(doc)
-        question = doc.user_data.get(("._.", "pqnlp_question", None, None), "")
+    def find_in(self, text: str, known: Mapping) -> list[Mention]:
+        """Return the ORG mentions of `text`; see :meth:`MentionTagger.find_in`."""
+        question = known.get(KNOWN_QUESTION, "")
         return [
             Mention(s, e, "ORG", slug, GOVUK + slug if slug and "/" not in slug else "")
             for s, e, slug in self.find_spans(text, question)
@@ -201,53 +199,68 @@ class OrganisationTagger(MentionTagger):
             _, inherited = self._find(question, {})
         return self._find(text, inherited, question)[0]
 
-    def scored(self, text: str, elsewhere: str = "") -> list[tuple[float, int, int, str]]:
-        """Return (score, start, end, name) of every candidate in `text`."""
-        model = self.model
-        out = []
-        seen = set()
+    def _scored(self, text: str, elsewhere: str) -> tuple[list[_Scored], list[tuple[int, int, str]]]:
+        """Return the candidates above the threshold with their scores, and the others."""
+        model, threshold = self.model, self.threshold
+        place_score = model.place_score
+        promising, refused = [], []
         remembered = self._sequences
-        for base, sequence in sequences(text):
-            found = remembered.get(sequence)
+        listed = _automaton().find(text)
+        # The names that cannot win are looked at only where a list or a bracket may speak of them.
+        wanted = listed or "(" in text
+        for sequence in sequences(text):
+            words = sequence.group()
+            found = remembered.get(words)
             if found is None:
-                found = self._remember(sequence)
-            for score, start, end, name in found:
-                start += base
-                end += base
-                seen.add((start, end))
-                out.append((score, start, end, name))
-        for start, end, name in _automaton().find(text):
-            if name is _STATE:
-                out.append((50.0, start, end, name))
-            elif (start, end) not in seen:
-                # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
-                longer = (
-                    start
-                    and text[start - 1] == " "
-                    and any(e == end and s < start and " " in name for s, e in seen if text[s:start].istitle())
-                )
-                out.append((model.name_score(name, () if longer else _lists(name)), start, end, name))
-        # The words around a name cannot save one that is far below the line, but for "the Council".
-        return [
-            (
-                score + model.place_score(text, start, end, elsewhere)
-                if -2.0 < score < 12.0 or score < 0 and name in HEADS
-                else score,
-                start,
-                end,
-                name,
-            )
-            for score, start, end, name in out
-        ]
+                found = self._remember(words)
+            likely, unlikely = found
+            if likely:
+                base = sequence.start()
+                promising += [(score, start + base, end + base, name) for score, start, end, name in likely]
+            if wanted and unlikely:
+                base = sequence.start()
+                refused += [(start + base, end + base, name) for start, end, name in unlikely]
+        if listed:
+            seen = {(start, end) for _, start, end, _ in promising} | {(start, end) for start, end, _ in refused}
+            for start, end, name in listed:
+                if name is _STATE:
+                    promising.append((50.0, start, end, name))
+                elif (start, end) not in seen:
+                    # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
+                    longer = (
+                        start
+                        and text[start - 1] == " "
+                        and " " in name
+                        and any(e == end and s < start and text[s:start].istitle() for s, e in seen)
+                    )
+                    promising.append((model.name_score(name, () if longer else _lists(name)), start, end, name))
+        chosen = []
+        for candidate in promising:
+            score, start, end, name = candidate
+            # The words around a name cannot save one that is far below the line, but for "the Council".
+            if -2.0 < score < 12.0 or score < 0 and name in HEADS:
+                score += place_score(text, start, end, elsewhere, needed=threshold - score)
+                candidate = (score, start, end, name)
+            if score > threshold:
+                chosen.append(candidate)
+            elif wanted:
+                refused.append(candidate[1:])
+        return chosen, refused
 
-    def _remember(self, sequence: str) -> tuple[tuple[float, int, int, str], ...]:
+    def _remember(self, words: str) -> tuple[tuple[_Scored, ...], tuple[tuple[int, int, str], ...]]:
         """Score the names in a sequence of capital words by themselves; few sequences make most of a corpus."""
         if len(self._sequences) > 100_000:
             self._sequences.clear()
-        found = tuple(
-            (self.model.name_score(name, _lists(name)), start, end, name) for start, end, name in names_in(sequence)
-        )
-        self._sequences[sequence] = found
+        least = min(-2.0, self.threshold)
+        likely, unlikely = [], []
+        for start, end, name in names_in(words):
+            score = self.model.name_score(name, _lists(name))
+            if score > least or name in HEADS:
+                likely.append((score, start, end, name))
+            else:
+                unlikely.append((start, end, name))
+        found = tuple(likely), tuple(unlikely)
+        self._sequences[words] = found
         return found
 
     def _find(
@@ -258,11 +271,11 @@ class OrganisationTagger(MentionTagger):
             chosen = [(s, e, name) for s, e, name in _automaton().find(text) if name is _STATE or not known[name][1]]
             refused: list[tuple[int, int, str]] = []
         else:
-            scored = self.scored(text, elsewhere)
-            chosen = _best(
-                [(score - self.threshold, s, e, name) for score, s, e, name in scored if score > self.threshold]
-            )
-            refused = [(s, e, name) for score, s, e, name in scored if score <= self.threshold]
+            chosen, refused = self._scored(text, elsewhere)
+            if len(chosen) > 1:
+                chosen = _best([(score - self.threshold, s, e, name) for score, s, e, name in chosen])
+            else:
+                chosen = [(s, e, name) for _, s, e, name in chosen]
         spans = {(s, e): known.get(_plain(name), ("", False))[0] for s, e, name in chosen}
         if "overnment of " in text:
             for m in _GOVERNMENT_OF.finditer(text):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
 
@@ -55,16 +57,17 @@ def candidates(text: str) -> list[list[Candidate]]:
         Commission" gives both bodies, the whole, and nothing else), a possessive left off at the end.
     """
     out = []
-    for base, sequence in sequences(text):
-        found = names_in(sequence)
+    for sequence in sequences(text):
+        base = sequence.start()
+        found = names_in(sequence.group())
         if found:
             out.append([(base + start, base + end, word) for start, end, word in found])
     return out
 
 
-def sequences(text: str) -> list[tuple[int, str]]:
-    """Return the offset and the words of every unbroken sequence of capital words and links in `text`."""
-    return [(m.start(), m.group()) for m in _SEQUENCE.finditer(text)]
+def sequences(text: str) -> Iterator[re.Match]:
+    """Yield a match for every unbroken sequence of capital words and links in `text`."""
+    return _SEQUENCE.finditer(text)
 
 
 def names_in(sequence: str) -> tuple[Candidate, ...]:
@@ -179,9 +182,20 @@ def name_features(name: str, lists: tuple[str, ...] = ()) -> list[str]:
 
 def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list[str]:
     """Describe where a name stands: the two words before and after it, and what `text` or `elsewhere` calls in full."""
+    p1, p2, n1, n2, word_before = _around(text, start, end)
+    features = ["p1=" + p1, "p2=" + p2 + "_" + p1, "n1=" + n1, "n2=" + n1 + "_" + n2, "p1n1=" + p1 + "_" + n1]
+    features += _touching(text, start, end, word_before)
+    if (head := text[start:end]) in HEADS:
+        antecedent = _antecedent(head).search(text + " | " + elsewhere) is not None
+        features.append("head known" if antecedent else "head unknown")
+        features.append(f"{p1} {antecedent}")
+    return features
+
+
+def _around(text: str, start: int, end: int) -> tuple[str, str, str, str, str]:
+    """Return the nearest and the next word before a name, the same after it, and the nearest before it as written."""
     before = text[start - 28 if start > 28 else 0 : start]
-    newline = before.rfind("\n")
-    words = (before[newline + 1 :] if newline >= 0 else before).split()
+    words = before[before.rfind("\n") + 1 :].split()
     word_before = words[-1] if words else ""
     p1 = word_before.lower() or "^"
     p2 = words[-2].lower() if len(words) > 1 else "^"
@@ -196,17 +210,17 @@ def place_features(text: str, start: int, end: int, elsewhere: str = "") -> list
         n1, n2 = "’s", after[3:].partition(" ")[0].lower()
     else:
         n1, n2 = after[:1] or "$", after[1:].strip().partition(" ")[0].lower()
-    features = ["p1=" + p1, "p2=" + p2 + "_" + p1, "n1=" + n1, "n2=" + n1 + "_" + n2, "p1n1=" + p1 + "_" + n1]
-    # A capital word that touches the name: the name is probably longer than the candidate.
+    return p1, p2, n1, n2, word_before
+
+
+def _touching(text: str, start: int, end: int, word_before: str) -> list[str]:
+    """Tell of a capital word that touches the name: the name is probably longer than the candidate."""
+    features = []
     following = text[end : end + 2]
     if following[:1] == " " and following[1:].isupper():
-        features.append("goes on" + ("" if " " in text[start:end] else " 1"))
+        features.append("goes on" if " " in text[start:end] else "goes on 1")
     if start > 1 and text[start - 1] == " " and word_before[:1].isupper() and word_before not in _LEADING:
         features.append("begins earlier")
-    if (head := text[start:end]) in HEADS:
-        antecedent = _antecedent(head).search(text + " | " + elsewhere) is not None
-        features.append("head known" if antecedent else "head unknown")
-        features.append(f"{p1} {antecedent}")
     return features
 
 
@@ -234,6 +248,10 @@ class OrganisationModel:
     def __init__(self, weights: dict[str, float]):
         self.weights = weights
         self._names: dict[tuple[str, tuple[str, ...]], float] = {}
+        # The most that the words around can add beyond the two that touch the name.
+        self._rest = sum(
+            max((w for f, w in weights.items() if f.startswith(kind)), default=0.0) for kind in ("p2=", "n2=", "p1n1=")
+        )
 
     @classmethod
     @lru_cache(maxsize=1)
@@ -254,7 +272,32 @@ class OrganisationModel:
             self._names[key] = score
         return score
 
-    def place_score(self, text: str, start: int, end: int, elsewhere: str = "") -> float:
-        """Score the words around a name."""
+    def place_score(self, text: str, start: int, end: int, elsewhere: str = "", *, needed: float = -math.inf) -> float:
+        """Score the words around a name.
+
+        Parameters
+        ----------
+        text, start, end
+            The name is ``text[start:end]``.
+        elsewhere : str
+            Another text that may name a body in full.
+        needed : float, optional
+            Where the score surely stays below this, minus infinity is returned and the rest not looked at.
+
+        Returns
+        -------
+        float
+            The sum of the weights of :func:`place_features`.
+        """
         get = self.weights.get
-        return sum([get(f, 0.0) for f in place_features(text, start, end, elsewhere)])
+        if text[start:end] in HEADS:
+            return sum([get(f, 0.0) for f in place_features(text, start, end, elsewhere)])
+        p1, p2, n1, n2, word_before = _around(text, start, end)
+        before, after = get("p1=" + p1, 0.0), get("n1=" + n1, 0.0)
+        if before + after + self._rest < needed:
+            return -math.inf
+        score = before + get("p2=" + p2 + "_" + p1, 0.0) + after + get("n2=" + n1 + "_" + n2, 0.0)
+        score += get("p1n1=" + p1 + "_" + n1, 0.0)
+        for feature in _touching(text, start, end, word_before):
+            score += get(feature, 0.0)
+        return score
