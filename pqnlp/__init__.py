@@ -11,9 +11,11 @@ from pqnlp._version import __version__
 if TYPE_CHECKING:
     from pqnlp import entities
     from pqnlp.corpus import read
+    from pqnlp.estimation import rates
     from pqnlp.evaluation import evaluate
     from pqnlp.explanation import Explanation, explain
     from pqnlp.model import Model, load
+    from pqnlp.reporting import report
     from pqnlp.scoring import score, score_file
     from pqnlp.training import train
 
@@ -24,6 +26,8 @@ _HOME = {
     "Explanation": "explanation",
     "Model": "model",
     "load": "model",
+    "rates": "estimation",
+    "report": "reporting",
     "score": "scoring",
     "score_file": "scoring",
     "train": "training",
@@ -37,7 +41,9 @@ __all__ = [
     "evaluate",
     "explain",
     "load",
+    "rates",
     "read",
+    "report",
     "score",
     "score_file",
     "train",
