@@ -64,15 +64,18 @@ def tag_texts(
     """
     from itertools import repeat
 
-    import pqnlp.entities  # noqa: F401  registers the extensions of Doc
+    from pqnlp.entities.mention import KNOWN_DATE, KNOWN_DEPARTMENT, KNOWN_QUESTION
+    from pqnlp.raw_text import remember_text
 
     def docs():
         for text, department, date, question in zip(texts, departments, dates, questions or repeat(None), strict=False):
             doc = nlp.make_doc(text)
-            doc._.pqnlp_department = department or ""
-            doc._.pqnlp_date = date or ""
+            remember_text(doc, text)
+            known = doc.user_data  # where spaCy keeps ``doc._``, which is slower
+            known[KNOWN_DEPARTMENT] = department or ""
+            known[KNOWN_DATE] = date or ""
             if question:
-                doc._.pqnlp_question = question
+                known[KNOWN_QUESTION] = question
             yield doc
 
     yield from nlp.pipe(docs(), batch_size=batch_size, disable=list(disable))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spacy.attrs import IDX, ORTH, SPACY
 from spacy.tokens import Doc
 
-__all__ = ["doc_text", "token_starts"]
+__all__ = ["doc_text", "remember_text", "token_starts"]
 
 # spaCy makes an object of every token to join a text, at every call; a word is looked up here by its hash in a third of the time.
 _words: dict[int, str] = {}
@@ -29,6 +29,12 @@ def doc_text(doc: Doc) -> str:
     if last[0] is not doc:
         last = _last = (doc, _joined(doc))
     return last[1]
+
+
+def remember_text(doc: Doc, text: str) -> None:
+    """Spare :func:`doc_text` the joining: `doc` was made of `text` and is read next."""
+    global _last
+    _last = (doc, text)
 
 
 def _joined(doc: Doc) -> str:

@@ -37,9 +37,10 @@ _OPENERS = frozenset(
     All Any Any Further However Officials Ministers Since While Where When Our No Not""".split()
 )
 # A mark that may end a sentence, closing quotes or brackets, then white space and something that can open one.
-_END = re.compile(r"""([.!?…]+)["'”’)\]]*(?:\[\d{1,2}\]|\d{0})[ ]+(?=["'“‘(\[]*[A-Z0-9£$€•À-Ý])""")
+_END = re.compile(r"""([.!?…][.!?…]*)["'”’)\]]*(?:\[\d{1,2}\]|\d{0})[ ]+(?=["'“‘(\[]*[A-Z0-9£$€•À-Ý])""")
 # "Plan for Change.This review": the space was lost with a tag. Not in an address or "GOV.UK".
-_GLUED = re.compile(r"(?<=[a-z]{2})[.?!](?=[A-Z][a-z]+ )")
+# The mark comes first, so that the engine skips from mark to mark.
+_GLUED = re.compile(r"[.?!](?<=[a-z]{2}[.?!])(?=[A-Z][a-z]+ )")
 _WORD_BEFORE = re.compile(r"""([^\s(\["“‘]+)$""")
 # What spaCy keeps for a token that begins no sentence: -1 as an unsigned number.
 _INSIDE = 2**64 - 1

@@ -24,8 +24,8 @@ KNOWN_DEPARTMENT, KNOWN_DATE, KNOWN_QUESTION = (("._.", name, None, None) for na
 
 # On spans that are equally long the first of these wins.
 _RANK = {"DEPARTMENT": 0, "LEGISLATION": 1, "ORG": 2, "DATE": 3}
-_ADDRESS_SIGN = re.compile(r"://|www\.|@|\.(?:uk|pdf|docx?|xlsx?|csv|ods|odt)(?!\w)")
-_ADDRESS_PARTS = ("www.", "@", ".uk", ".pdf", ".doc", ".xls", ".csv", ".od")
+_ADDRESS_SIGN = re.compile(r"://|www\.|@|\.(?:uk|pdf|docx?|xlsx?)(?!\w)")
+_ADDRESS_PARTS = ("www.", "@", ".uk", ".pdf", ".xls", ".doc")
 _ADDRESS_EDGE = re.compile(r"[\s()<>|]")
 
 

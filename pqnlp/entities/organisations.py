@@ -11,7 +11,7 @@ from spacy.language import Language
 from pqnlp.entities.automaton import Automaton
 from pqnlp.entities.departments import _names as department_names
 from pqnlp.entities.mention import KNOWN_QUESTION, Mention, MentionTagger, register_extensions
-from pqnlp.entities.recogniser import HEADS, OrganisationModel, candidates, names_in, sequences
+from pqnlp.entities.recogniser import HEADS, Candidate, OrganisationModel, candidates, names_in, sequences
 from pqnlp.registry import read_table
 
 __all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
@@ -19,6 +19,7 @@ __all__ = ["OrganisationTagger", "all_candidates", "gazetteer"]
 GOVUK = "https://www.gov.uk/government/organisations/"
 
 _DEFINED = re.compile(r",? \((?:the |or |“|‘|'|\"|known as )*([A-Z][\w&’'+-]{1,14})[”’'\"]?\)")
+_BRACKET = re.compile(_DEFINED.pattern.removeprefix(",?"))
 _DEFINES = re.compile(r"\((?:the |“|‘|'|\")*[A-Z][\w&+-]{1,14}[”’'\"]?\)")
 _DEMONYM = (
     "Afghan|Albanian|Algerian|American|Angolan|Argentine|Argentinian|Armenian|Australian|Austrian|Azerbaijani|Bahraini|Bangladeshi|Belarusian|Belgian|Bolivian|"
@@ -74,6 +75,8 @@ _GOVERNMENT_OF = re.compile(
 
 
 _Scored = tuple[float, int, int, str]
+# What is remembered of a sequence in which no name can be.
+_NO_NAMES: tuple[tuple[_Scored, ...], tuple[Candidate, ...]] = ((), ())
 _STATE = "a state's"  # what the automaton returns for "the Kenyan Government"
 
 
@@ -170,7 +173,7 @@ class OrganisationTagger(MentionTagger):
         self.model = model or (OrganisationModel.load() if recogniser == "linear" else None)
         self._added: dict[str, str] = {}
         self._extra: Automaton | None = None
-        self._sequences: dict[str, tuple[tuple[_Scored, ...], tuple[tuple[int, int, str], ...]]] = {}
+        self._sequences: dict[str, tuple[tuple[_Scored, ...], tuple[Candidate, ...]]] = {}
 
     def add_names(self, names: Mapping[str, str]) -> None:
         """Add names to mark always, each with its identity (``""`` if none); kept when the pipeline is saved."""
@@ -199,42 +202,31 @@ class OrganisationTagger(MentionTagger):
             _, inherited = self._find(question, {})
         return self._find(text, inherited, question)[0]
 
-    def _scored(self, text: str, elsewhere: str) -> tuple[list[_Scored], list[tuple[int, int, str]]]:
-        """Return the candidates above the threshold with their scores, and the others."""
-        model, threshold = self.model, self.threshold
-        place_score = model.place_score
-        promising, refused = [], []
-        remembered = self._sequences
-        listed = _automaton().find(text)
-        # The names that cannot win are looked at only where a list or a bracket may speak of them.
-        wanted = listed or "(" in text
+    def _scored(
+        self, text: str, elsewhere: str, *, refused_too: bool
+    ) -> tuple[list[_Scored], list[tuple[int, int, str]]]:
+        """Return the candidates above the threshold with their scores and, if asked for, the others."""
+        threshold = self.threshold
+        remembered = self._sequences.get
+        promising: list[_Scored] = []
+        hopeless: list[tuple[int, tuple[Candidate, ...]]] = []
         for sequence in sequences(text):
-            words = sequence.group()
-            found = remembered.get(words)
+            found = remembered(sequence[0])
             if found is None:
-                found = self._remember(words)
+                found = self._remember(sequence[0])
+            if found is _NO_NAMES:
+                continue
             likely, unlikely = found
-            if likely:
-                base = sequence.start()
-                promising += [(score, start + base, end + base, name) for score, start, end, name in likely]
-            if wanted and unlikely:
-                base = sequence.start()
-                refused += [(start + base, end + base, name) for start, end, name in unlikely]
+            base = sequence.start()
+            for score, start, end, name in likely:
+                promising.append((score, start + base, end + base, name))
+            if unlikely:
+                hopeless.append((base, unlikely))
+        listed = _automaton().find(text)
         if listed:
-            seen = {(start, end) for _, start, end, _ in promising} | {(start, end) for start, end, _ in refused}
-            for start, end, name in listed:
-                if name is _STATE:
-                    promising.append((50.0, start, end, name))
-                elif (start, end) not in seen:
-                    # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
-                    longer = (
-                        start
-                        and text[start - 1] == " "
-                        and " " in name
-                        and any(e == end and s < start and text[s:start].istitle() for s, e in seen)
-                    )
-                    promising.append((model.name_score(name, () if longer else _lists(name)), start, end, name))
-        chosen = []
+            self._add_listed(text, listed, promising, hopeless)
+        chosen, refused = [], []
+        place_score = self.model.place_score
         for candidate in promising:
             score, start, end, name = candidate
             # The words around a name cannot save one that is far below the line, but for "the Council".
@@ -243,11 +235,34 @@ class OrganisationTagger(MentionTagger):
                 candidate = (score, start, end, name)
             if score > threshold:
                 chosen.append(candidate)
-            elif wanted:
+            else:
                 refused.append(candidate[1:])
+        if refused_too:
+            refused += [(start + base, end + base, name) for base, names in hopeless for start, end, name in names]
         return chosen, refused
 
-    def _remember(self, words: str) -> tuple[tuple[_Scored, ...], tuple[tuple[int, int, str], ...]]:
+    def _add_listed(self, text: str, listed, promising: list[_Scored], hopeless) -> None:
+        """Add the listed names to `promising`, but those that are candidates already."""
+        seen = {(start, end) for _, start, end, _ in promising}
+        everything = None
+        for start, end, name in listed:
+            if name is _STATE:
+                promising.append((50.0, start, end, name))
+            elif (start, end) not in seen:
+                if everything is None:
+                    everything = seen | {(s + base, e + base) for base, names in hopeless for s, e, _ in names}
+                if (start, end) in everything:
+                    continue
+                # "Rivers Trust" is listed, the Brambleford Rivers Trust is another body.
+                longer = (
+                    start
+                    and text[start - 1] == " "
+                    and " " in name
+                    and any(e == end and s < start and text[s:start].istitle() for s, e in everything)
+                )
+                promising.append((self.model.name_score(name, () if longer else _lists(name)), start, end, name))
+
+    def _remember(self, words: str) -> tuple[tuple[_Scored, ...], tuple[Candidate, ...]]:
         """Score the names in a sequence of capital words by themselves; few sequences make most of a corpus."""
         if len(self._sequences) > 100_000:
             self._sequences.clear()
@@ -259,7 +274,7 @@ class OrganisationTagger(MentionTagger):
                 likely.append((score, start, end, name))
             else:
                 unlikely.append((start, end, name))
-        found = tuple(likely), tuple(unlikely)
+        found = (tuple(likely), tuple(unlikely)) if likely or unlikely else _NO_NAMES
         self._sequences[words] = found
         return found
 
@@ -267,11 +282,12 @@ class OrganisationTagger(MentionTagger):
         self, text: str, inherited: dict[str, str], elsewhere: str = ""
     ) -> tuple[list[tuple[int, int, str]], dict[str, str]]:
         known = gazetteer()
+        defines = "(" in text and _BRACKET.search(text) is not None
         if self.recogniser == "gazetteer":
             chosen = [(s, e, name) for s, e, name in _automaton().find(text) if name is _STATE or not known[name][1]]
             refused: list[tuple[int, int, str]] = []
         else:
-            chosen, refused = self._scored(text, elsewhere)
+            chosen, refused = self._scored(text, elsewhere, refused_too=defines)
             if len(chosen) > 1:
                 chosen = _best([(score - self.threshold, s, e, name) for score, s, e, name in chosen])
             else:
@@ -297,7 +313,7 @@ class OrganisationTagger(MentionTagger):
             for s, e, name in self._extra.find(text):
                 spans[s, e] = self._added[name]
         defined = dict(inherited)
-        if "(" in text:
+        if defines:
             for (start, end), slug in list(spans.items()):
                 m = _DEFINED.match(text, end)
                 # "Leeds Integrated Care Board (ICB)" says what an ICB is, not which one.
@@ -310,7 +326,7 @@ class OrganisationTagger(MentionTagger):
                 if not (at and text[at - 1].isalnum() or end < len(text) and text[end].isalnum()):
                     spans[at, end] = spans.get((at, end)) or slug
                 at = text.find(short, end)
-        if "(" in text:
+        if defines:
             for _, e, name in refused:  # "Value Added Tax (VAT)": the short form is no organisation either
                 m = _DEFINED.match(text, e) if len(name) > 8 else None
                 if m is not None and m.group(1) not in defined and _stands_for(m.group(1), name):
