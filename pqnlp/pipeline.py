@@ -25,9 +25,10 @@ def build_pipeline() -> "Language":
     """
     import spacy
 
+    import pqnlp.entities.tagger  # noqa: F401
+
     # The entry points of an installed pqnlp register these factories too; a checkout on the path has none.
     import pqnlp.sentences  # noqa: F401
-    import pqnlp.entities.tagger  # noqa: F401
 
     nlp = spacy.blank("en")
     nlp.max_length = 2_000_000
