@@ -11,6 +11,8 @@ from pqnlp.cli import entities
 from pqnlp.cli import train
 from pqnlp.cli import evaluate
 from pqnlp.cli import fetch
+from pqnlp.cli import findings
+from pqnlp.cli import report
 from pqnlp.cli.app import app, main
 
 __all__ = ["app", "main"]
