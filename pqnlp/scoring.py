@@ -21,8 +21,14 @@ __all__ = ["Settings", "entities_table", "score", "score_file", "score_shard", "
 
 #: Problems that do not keep a row from being scored.
 SCORED_ALL_THE_SAME = ("", "duplicate_id")
-#: If so many rows of a shard raise an error, and no row does not, the fault is not the rows'.
-_TOO_MANY_FAIL = 20
+#: If this pair raises an error too, the fault is not the rows'.
+_HARMLESS = {
+    "question": "To ask the Secretary of State for Transport, how many ferries sailed in 2023.",
+    "answer": "There were twelve.",
+    "department": None,
+    "answered": None,
+    "tabled": None,
+}
 
 
 def score(
@@ -296,26 +302,25 @@ def _score_into(columns: dict[str, list], model: "Model", settings: Settings, st
         copied = len(found)
         todo = [k for k in todo if k not in found]
     failed = []
-    for start in range(0, len(todo), step or len(todo)):
-        failed += _score_places(
-            columns, results, todo[start : start + step if step else None], model, settings.entities
-        )
-    if failed and len(failed) == len(todo) >= _TOO_MANY_FAIL:
-        raise failed[0][1]
-    for k, _ in failed:
+    step = step or n
+    for start in range(0, len(todo), step):
+        failed += _score_places(columns, results, todo[start : start + step], model, settings.entities)
+    if failed:
+        _score_rows({name: [cell] for name, cell in _HARMLESS.items()}, model, settings.entities)
+    for k in failed:
         columns["problem"][k] = "failed"
     columns |= results
     return copied
 
 
-def _score_places(columns, results, places: list[int], model: "Model", entities: bool) -> list[tuple[int, Exception]]:
+def _score_places(columns, results, places: list[int], model: "Model", entities: bool) -> list[int]:
     """Score the rows at `places` into `results`; return those that raise an error, found by halves."""
     try:
         part = {name: [columns[name][k] for k in places] for name in _READ_BY_THE_MODEL}
         scored = _score_rows(part, model, entities)
-    except Exception as error:  # whatever the rows led to: it must not take the others with it
+    except Exception:  # whatever the rows led to: it must not take the others with it
         if len(places) == 1:
-            return [(places[0], error)]
+            return places
         middle = len(places) // 2
         halves = (places[:middle], places[middle:])
         return [bad for half in halves for bad in _score_places(columns, results, half, model, entities)]

@@ -5,13 +5,18 @@ Shards are cut by the input alone, never by the number of processes, so that any
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pqnlp.corpus import MAX_CHARACTERS, clean_fields, identities
 from pqnlp.errors import PqnlpError
+from pqnlp.text import clean_text
 
 __all__ = ["Segment", "Shard", "ShardError", "cut_shards", "map_shards", "rows_per_shard"]
 
@@ -105,15 +110,25 @@ class Shard:
         """Return the rows as `pqnlp.corpus.clean_fields` does, repeated ids and killed rows flagged."""
         out: dict[str, list] = {}
         for segment in self.segments:
-            cleaned = clean_fields(segment.fields, rows=segment.rows, first_row=segment.first_row)
+            at = segment.first_row - self.first_row
+            fields = segment.fields
+            if self.killed:  # it may be the cleaning that ends the process
+                blank = [at + place in self.killed for place in range(segment.rows)]
+                for name in ("question", "answer"):
+                    cells = ["" if gone else cell for cell, gone in zip(fields[name], blank, strict=True)]
+                    fields = {**fields, name: cells}
+            cleaned = clean_fields(fields, rows=segment.rows, first_row=segment.first_row)
+            for place in (place - at for place in self.killed if at <= place < at + segment.rows):
+                for name in ("question", "answer"):
+                    cell = segment.fields[name][place]
+                    cleaned[name][place] = clean_text(cell, markup=False) if isinstance(cell, str) else ""
+                cleaned["problem"][place] = "killed"
             for name, cells in cleaned.items():
                 out.setdefault(name, []).extend(cells)
         problems = out["problem"]
         for place, again in enumerate(self.again):
             if again and not problems[place]:
                 problems[place] = "duplicate_id"
-            if place in self.killed and problems[place] in ("", "duplicate_id"):
-                problems[place] = "killed"
         return out
 
 
@@ -290,9 +305,16 @@ def map_shards(
                 pre_dispatch="2*n_jobs",
                 return_as="generator" if ordered else "generator_unordered",
             ) as parallel:
-                for index, result in parallel(delayed(_numbered)(function, shard) for shard in out):
-                    out.back(index)
-                    yield index, result
+                results = parallel(delayed(_work)(function, shard, os.getpid()) for shard in out)
+                try:
+                    for index, result in results:
+                        out.back(index)
+                        yield index, result
+                except GeneratorExit:  # the caller has seen enough, which joblib would warn of
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")
+                        results.close()
+                    raise
             if out.error is not None:
                 raise out.error
             return
@@ -309,8 +331,23 @@ def map_shards(
         out.put_back(again)
 
 
-def _numbered(function: Callable[[Shard], Any], shard: Shard) -> tuple[int, Any]:
+def _work(function: Callable[[Shard], Any], shard: Shard, parent: int) -> tuple[int, Any]:
+    """Work on a shard in another process; the result is numbered, for results may overtake each other."""
+    if os.getppid() == parent:  # a process of joblib's own, not one of a cluster
+        _end_with(parent)
     return shard.index, function(shard)
+
+
+@functools.lru_cache(maxsize=1)
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: after a kill -9, joblib's would wait for work for five minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Died(Exception):
@@ -323,7 +360,7 @@ def _in_a_process(function: Callable[[Shard], Any], shard: Shard) -> Any:
 
     try:
         # With n_jobs=1 joblib would work in this very process.
-        return Parallel(n_jobs=2, backend="loky")([delayed(function)(shard)])[0]
+        return Parallel(n_jobs=2, backend="loky")([delayed(_work)(function, shard, os.getpid())])[0][1]
     except BrokenProcessPool:
         raise _Died from None
 

@@ -118,14 +118,6 @@ def test_repeated_ids_are_flagged_and_scored():
     assert out["label"].notna().all()
 
 
-def test_jobs_change_nothing(tmp_path):
-    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    first = pqnlp.score_file("data/sample_answers.jsonl", one, jobs=1)
-    second = pqnlp.score_file("data/sample_answers.jsonl", two, jobs=2)
-    assert one.read_bytes() == two.read_bytes()
-    assert {k: v for k, v in first.items() if k != "seconds"} == {k: v for k, v in second.items() if k != "seconds"}
-
-
 def test_threshold_moves_unsure():
     never = pqnlp.load(unsure_below=0.0).score([(QUESTION, ANSWER)])
     always = pqnlp.load(unsure_below=1.0).score([(QUESTION, ANSWER)])
