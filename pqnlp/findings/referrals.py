@@ -56,7 +56,7 @@ _NOT_DAY = rf"(?![\d%])(?!st\b|nd\b|rd\b|th\b)(?!\s+(?:{_MONTHS})\b)(?!,\d{{3}})
 _NUMBER = re.compile(rf"(?:(?:\b{_HEAD})[\s:#.,(\[]*)+{_UIN}{_NOT_DAY}|\b(?P<lords>HL\s?\d{{1,6}})\b", re.IGNORECASE)
 _MORE = re.compile(
     rf"\s*(?:\((?:[^()]|\([^()]*\))*\))?\s*(?:,\s*and\b|,|;|\band\b|&|\bor\b|\bas\s+well\s+as\b)\s*(?:also\s+)?(?:to\s+)?(?:{_HEAD}[\s:#.]*)*"
-    rf"(?P<uin>HL\s?\d{{1,6}}|\d{{3,7}}){_NOT_DAY}",
+    rf"(?P<uin>HL\s?\d{{1,6}}|\d{{2,7}}){_NOT_DAY}",
     re.IGNORECASE,
 )
 _BARE = re.compile(rf"(?<![\d£$/.,-])(?P<uin>\d{{4,6}}){_NOT_DAY}(?![/-]\d)")
@@ -65,7 +65,7 @@ _NOT_QUESTION = re.compile(
     r"(?:HC|HL)?WS|statement|Official Report,? (?:vol|col)|\bcol(?:umn|s)?\b\.?|debate|oral evidence|\btable\b|letter",
     re.IGNORECASE,
 )
-_TO_ANSWER = re.compile(rf"\b{_ANSWER}\b", re.IGNORECASE)
+_TO_ANSWER = re.compile(rf"\bto\s+(?:[\w.’'-]+\s+){{0,5}}?{_ANSWER}\b", re.IGNORECASE)
 # Without a number only these words tell a referral from a citation of some other document.
 _REFERS = re.compile(r"\brefer(?:red)?\b|\bnothing\b", re.IGNORECASE)
 _OTHER_RESPONSE = re.compile(
@@ -77,6 +77,10 @@ _SAID_EARLIER = re.compile(
     rf"\b(?:previous|earlier|that|original|same|above|my|our|her|his)\b(?:\s+\w+)?\s+{_ANSWER}\b|\b{_ANSWER}\b.{{0,60}}?\b(?:cite[sd]?|refer(?:s|red)? to|mention(?:s|ed))\b",
     re.IGNORECASE,
 )
+_DAY_LIST = re.compile(
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?:,\s*\d{{1,2}}(?:st|nd|rd|th)?)*,?\s+and\s+\d{{1,2}}(?:st|nd|rd|th)?(?=\s+(?:of\s+)?(?:{_MONTHS})\b)"
+)
+_ANY_DAY = re.compile(r"\d{1,2}")
 _YEAR_IN = re.compile(r"(?:19|20)\d\d|\b\d{1,2}[/.]\d{1,2}[/.]\d\d\b")
 
 
@@ -210,15 +214,34 @@ def _days(text: str, at: int, end: int, on: str) -> list[tuple[int, str]]:
     """Return the days named between two offsets, with their places; a day without a year is the last one before `on`."""
     from pqnlp.entities.dates import find_dates
 
-    out = []
-    for mention in find_dates(text[at:end], on):
-        place = at + mention.start
-        if not mention.first or mention.first != mention.last or _in_address(text, place):
+    out: list[tuple[int, str]] = []
+    mentions = [m for m in find_dates(text[at:end], on) if m.first and not _in_address(text, at + m.start)]
+    for k, mention in enumerate(mentions):
+        place, words = at + mention.start, text[at + mention.start : at + mention.end]
+        year = None
+        if not _YEAR_IN.search(words):
+            # "6 November and 1 December 2025" is one year's; else it is the last such day.
+            beside = mentions[k + 1] if k + 1 < len(mentions) else None
+            if (
+                beside
+                and beside.start - mention.end <= 6
+                and _YEAR_IN.search(text[at + beside.start : at + beside.end])
+            ):
+                year = int(beside.first[:4])
+            elif on and mention.first > on:
+                year = int(mention.first[:4]) - 1
+        # "11, 18 and 19 March" is three days, read as one period by what finds dates.
+        several = _DAY_LIST.search(text, max(at, place - 24), at + mention.end)
+        if several and mention.last:
+            days = [
+                (several.start() + m.start(), f"{mention.last[:8]}{int(m.group()):02d}")
+                for m in _ANY_DAY.finditer(several.group(0))
+            ]
+        elif mention.first == mention.last:
+            days = [(place, mention.first)]
+        else:
             continue
-        day = mention.first
-        if on and day > on and not _YEAR_IN.search(text[place : at + mention.end]):
-            day = f"{int(day[:4]) - 1}{day[4:]}"
-        out.append((place, day))
+        out += [(where, day if year is None else f"{year}{day[4:]}") for where, day in days if _day(day)]
     return out
 
 
