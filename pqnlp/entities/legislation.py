@@ -47,15 +47,15 @@ _DEFINITION = re.compile(
 )
 
 _NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
-_PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
+_PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]ec\.? (?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
 _PROVISION = re.compile(
-    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to|-|–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within) (?:the |The |that |this )*|,? )(?:draft |UK’s |UK's |US |UK )*)$"
+    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to| ?-| ?–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within) (?:the |The |that |this )*|,? )(?:draft |UK’s |UK's |US |UK )*)$"
 )
 _MAY_PROVIDE = re.compile(r"\d|(?:art|chedule|ection|rticle|hapter|lass|itle) [A-Z]|chedule ")
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
 
 _CONNECTORS = frozenset(
-    "and of the for etc etc. to in on with or from by at as & against between other than relating concerning".split()
+    "and of the for etc etc. to in on with or from by at as & against between other than relating concerning up".split()
 )
 _TOKEN_BACK = re.compile(
     r"(?:(?P<bracket>\([^()\n]{1,90}\)|\(\w+\))|(?P<word>[\w’'./&–-]+)(?P<comma>,?)|(?P<amp>&)) ?$"
@@ -82,18 +82,31 @@ _NO_TITLE = frozenset("Acts Bills bill treaty Decision Decisions Directives".spl
 _NEEDS_YEAR = frozenset(("Order", "Rules", "Measure", "Directions", "Regulation", "Statute", "Code"))
 _TREATY = frozenset("Convention Conventions Treaty Protocol Agreement FTA".split())
 _TREATY_TAIL = re.compile(
-    r" (?:on|for|against|to|of|relating to|concerning|in respect of)(?: the)? "
-    r"(?:(?:[A-Z][\w’'-]*(?:,(?= (?:[A-Z]|and)))?|and|of|the|for|or|to|from|with|by|against|all|its|at|including|in(?= (?:the(?! [A-Z]\w+ Strip)|Endangered|Environmental|Human|Goods|Services|Armed|Respect|Relation)\b)|on(?= the\b)|between) )*"
+    r" (?:on|for|[Aa]gainst|to|of|relating to|concerning|in respect of)(?: the)? "
+    r"(?:(?:[A-Z][\w’'-]*(?:,(?= (?:[A-Z]|and)))?|and|of|the|for|or|to|from|with|by|against|all|its|at|including|in(?= (?:the(?! [A-Z]\w+ Strip)|Endangered|Environmental|Human|Goods|Services|Armed|Respect|Relation)\b)|on(?= (?:the(?! UK)|their)\b)|their|beyond|between) )*"
     r"[A-Z][\w’'-]*?(?=[’']s\b|[^\w’'-]|$)"
 )
+# Where a treaty's tail runs into the next instrument, or into its own article.
+_TAIL_ENDS = re.compile(
+    r",? (?:and|or|with) (?:the |its |to the |under the )?(?:[A-Z][\w’'-]* (?:and |of |on )?){1,8}(?:Convention|Agreement|Treaty|Protocol|Act|Regulations|Bill)s?\b"
+    r"|, (?:Articles?|Sections?|Part|Annex)\b"
+)
+# "Sanctions and Anti-Money Laundering Act 2018, section 1(3)"
+_PROVISION_AFTER = re.compile(
+    r",? (?:[Ss]ections?|[Aa]rticles?|[Ss]chedules?|[Rr]egulations?|[Pp]art) \d+[A-Z]{0,2}(?:\(\w{1,4}\))*(?![\w/]| (?:of|to)\b|,? \d)"
+)
+# Words that stand before a title, with the link between: "the debate on the ... Bill"
+_ABOUT = frozenset("Question Questions Debate Consultation Statement Statements Committee Answer Briefing Report Inquiry Approach".split())
+# What is no law though its name holds a law's word: "North Atlantic Treaty Organization", "Energy Bill Support Scheme".
+_NO_LAW_AFTER = re.compile(r" (?:Organi[sz]ation|Office\b|Orders\b|Order |Assessment|(?:Support|Discount|Relief) Scheme)")
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
 _SHORT_WORDS = frozenset(
-    "Code Act Bill Regulations Order Directive Convention Treaty Measure bill treaty regulations Agreement".split()
+    "Code Act Bill Regulations Regulation Order Directive Convention Treaty Measure bill treaty regulations Agreement".split()
 )
 _BEFORE_SHORT = re.compile(
-    r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $"
+    r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| referenced| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $"
 )
 _NOT_SHORT_AFTER = re.compile(
     r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b"
@@ -309,6 +322,12 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             and words[i - 1][1] in ("Act", "Bill", "Regulations", "Order")
         ):
             cut = i
+        elif word in ("and", "&", "or") and i > cut and _opens_next(words, i):
+            cut = i + 1
+        elif word in ("on", "to") and i and words[i - 1][1] in _ABOUT:
+            cut = i + 1
+        elif word in ("Kong’s", "Kong's"):
+            cut = i + 1
         elif word in _LEADING and i == cut:
             cut = i + 1
         elif word in _PROVISION_WORDS and i >= cut and re.match(r"[\dIVX]", nxt or ""):
@@ -336,6 +355,12 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
         ):
             cut = i + 1
     return words[cut][0] if cut < len(words) else None
+
+
+def _opens_next(words: list[tuple[int, str]], i: int) -> bool:
+    """Tell whether the link at `i` follows a whole title: "the Freedom of Information Act (FOIA) and ..."."""
+    before = words[i - 2][1] if words[i - 1][1] == "(" and i > 1 else words[i - 1][1]
+    return before in ("Act", "Bill", "Regulations", "Treaty", "Convention", "Protocol", "Agreement", "Directive")
 
 
 _PROVISION_WORDS = frozenset(
@@ -435,6 +460,9 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         else ()
     ):
         start, end, provision = _with_provision(text, m.start(), m.end(), -1)
+        after = _PROVISION_AFTER.match(text, end) if not provision else None
+        if after is not None:
+            provision, end = after.group(), after.end()
         out.append(_Cited(start, end, m.group(), "", _eu_identity(m), provision, m["kind"], m.start()))
     for at, end, head in heads:
         if at < taken or not at or text[at - 1] != " " or head in _NO_TITLE:
@@ -451,16 +479,18 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if year and (start is None or _key(f"{text[start:end]} {year}") not in titles.dated):
             start = _known_start(text, at, end, year, titles) or start
         if start is None and head in _TREATY and text[end : end + 1] == " ":
-            more = _TREATY_TAIL.match(text, end)  # "the Convention on the Rights of the Child"
-            if more is not None and (head != "Agreement" or " concerning " in more.group()) and head != "Protocol":
-                year = _YEAR.match(text, more.end())
-                stop = year.end() if year else more.end()
+            more = _treaty_tail(text, end)  # "the Convention on the Rights of the Child"
+            if more and (head != "Agreement" or " concerning " in text[end:more]) and head != "Protocol":
+                if text.startswith("Convention of Scottish Local Authorities", at):
+                    continue
+                year = _YEAR.match(text, more)
+                stop = year.end() if year else more
                 whole, stop, provision = _with_provision(text, at, stop, taken)
                 out.append(
                     _Cited(
                         whole,
                         stop,
-                        text[at : more.end()],
+                        text[at:more],
                         (year["y"] or year["yb"]) if year else "",
                         "",
                         provision,
@@ -473,7 +503,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if (
             start is None
             or text[start:end] in ("Free Trade Agreement", "Trade Agreement", "Partnership Agreement")
-            or text.startswith((" Orders", " Order ", " Assessment"), end)
+            or _NO_LAW_AFTER.match(text, end)
         ):
             continue
         while (country := _COUNTRY.match(text, start, at)) is not None and _key(text[start:end]) not in titles.known:
@@ -498,11 +528,16 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
                 or text[end : end + 2].strip()[:1].isupper()
             ):
                 continue
-            if " for " in title or " in " in title or text[max(0, start - 4) : start] not in ("the ", "The "):
+            if " for " in title or " in " in title:
+                continue
+            defined = _DEFINITION.match(text, end)
+            if not text[:start].endswith(("the ", "The ", "’s ", "'s ")) and (
+                defined is None or not _is_short_for(defined["short"], text[start:end])
+            ):
                 continue
         if head in _NEEDS_YEAR and head != "Regulation" and not year and _key(title) not in titles.known:
             continue
-        if head == "Regulations" and not year and len(before_words) < 1:
+        if before_words[-1] in _CONNECTORS | {"Law"} and not year and _key(title) not in titles.known:  # "put the scheme in Regulations"
             continue
         tail = _YEAR.match(text, end)
         title_end = end
@@ -510,11 +545,11 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             title += text[end : tail.end("ext")] if tail["ext"] else ""
             title_end = tail.end()
         elif head in _TREATY and (
-            head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the"), end)
+            head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the", " in respect of"), end)
         ):
-            more = _TREATY_TAIL.match(text, end)
-            if more is not None:
-                title_end = more.end()
+            more = _treaty_tail(text, end)
+            if more:
+                title_end = more
                 title = text[start:title_end]
         bracket = _BRACKET_PROVISION.match(text, title_end)
         provision = ""
@@ -529,6 +564,10 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             year = leading.group(1)
             start -= 5
         whole, title_end, more_provision = _with_provision(text, start, title_end, taken)
+        if not provision and not more_provision and year:
+            after = _PROVISION_AFTER.match(text, title_end)
+            if after is not None:
+                more_provision, title_end = after.group(), after.end()
         plain = re.sub(r" \([A-Z]{2,6}\)", "", title)
         identity = titles.get(plain, year)
         out.append(_Cited(whole, title_end, plain, year, identity, more_provision or provision, head, start))
@@ -537,11 +576,25 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
 
 
 _COUNTRY = re.compile(
-    r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])"
+    r"(?:US|UK[’']s|US[’']s|Scottish|Welsh|Irish|Australian|UK(?! Internal Market| [A-Z][\w ]{3,60} \d{4})) (?=[A-Z][\w’'-]+ [A-Z(])"
 )
 _AGREEMENT = re.compile(
-    r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free"
+    r"Trade|Partnership|Withdrawal|Cooperation|Framework|FTA|Treaty|UK[-–/]|US[-–/]|EU[-–/]|Agreement concerning|Paris|Belfast|Stormont|Istanbul|Optional|Montreal|Kyoto|Fisheries|Extradition|Readmission|Optional|Forces Agreement|AUKUS|Nationality|Free|Jurisdiction|BBNJ|SPS|Phytosanitary|Association Agreement|Military Base Agreement"
 )
+
+
+_PROTOCOL = re.compile(
+    r"Optional|Additional|Montreal|Kyoto|London|Northern Ireland|NI\b|Nagoya|Palermo|Geneva|Cartagena|Withdrawal|UK[-–/]|EU[-–/]"
+)
+
+
+def _treaty_tail(text: str, end: int) -> int:
+    """Return where the words end that go on a treaty's title from `end`; 0 where none do."""
+    more = _TREATY_TAIL.match(text, end)
+    if more is None:
+        return 0
+    stop = _TAIL_ENDS.search(text, end, min(len(text), more.end() + 60))
+    return more.end() if stop is None else min(more.end(), stop.start()) if stop.start() > end else 0
 
 
 def _treaty_like(title: str, head: str, year: str) -> bool:
@@ -549,13 +602,16 @@ def _treaty_like(title: str, head: str, year: str) -> bool:
         return (
             bool(year)
             or len(title.split()) > 2
+            and not title.startswith("United Kingdom ")
             and title.split()[0][0].isupper()
             and all(w[0].isupper() or w in _CONNECTORS or w == "regulations" for w in title.split())
         )
     if head in ("Statute", "Code"):
-        return bool(year)
+        return bool(year) and "Transparency" not in title
+    if head == "Protocol":
+        return _PROTOCOL.search(title) is not None
     return _AGREEMENT.search(title) is not None and not re.search(
-        r"Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Partnership Agreement|Recognition Agreement|Strategic|Contract",
+        r"(?<!Trade and )Partnership Agreement|Level|Section|Grant|Licen|Data Sharing|Framework Agreement|Funding|Performance|Access|Recognition Agreement|Strategic|Contract",
         title,
     )
 
@@ -617,7 +673,7 @@ def find_legislation(text: str, question: str = "", titles: _Titles | None = Non
     covered = [(c.start, c.end) for c in cited]
     popular = []
     for start, end, identity in _popular().find(text):
-        if any(s < end and start < e for s, e in covered):
+        if any(s < end and start < e for s, e in covered) or _NO_LAW_AFTER.match(text, end):
             continue
         year = _YEAR.match(text, end)
         if year is not None:
@@ -672,12 +728,17 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
             if not _is_short_for(short, text[c.title_start : c.end]):
                 continue
             defined[short] = c
+        if text[c.start - 1 : c.start] == "(":  # "the ASPA (Animals (Scientific Procedures) Act 1986)"
+            m = _DEFINED_BEFORE.search(text[max(0, c.start - 14) : c.start])
+            if m is not None and _is_short_for(m["short"], text[c.title_start : c.end]):
+                defined[m["short"]] = c
         inner = _INNER.search(text[c.title_start : c.end])  # "Legal Services Act (LSA) 2007", "(NSI) Act"
         if inner is not None and _is_short_for(inner.group(1) or inner.group(2), text[c.title_start : c.end]):
             defined[inner.group(1) or inner.group(2)] = c
     return defined
 
 
+_DEFINED_BEFORE = re.compile(r"(?<!\w)(?P<short>[A-Z]{3,10}) \($")
 _INNER = re.compile(r"(?:Act|Bill|Regulations|Order) \(([A-Z]{3,8})\)|\(([A-Z]{3,8})\) (?:Act|Bill|Regulations|Order)")
 _SHORT_HEAD = re.compile(
     r"\b(?:Act|Bill|Regulations?|Order|Rules|Code|Convention|Treaty|Agreement|Directive|Directions|Law|Measure|Protocol)\b"
@@ -746,6 +807,8 @@ def _short_forms(
         m = _BEFORE_SHORT.search(text, max(0, start - 20), start)
         if m is None:
             continue
+        if word == "Regulation" and not any(o.word == word for o in everything):
+            continue
         if m["year"]:
             year_at = m.start("year")
             title_at = _title_start(text, year_at - 1, titles) if text[year_at - 1 : year_at] == " " else None
@@ -764,7 +827,7 @@ def _short_forms(
         # These words are too common to be a law's short form unless the pair cites one that ends in them.
         if word in ("bill", "treaty", "regulations") and not any(o.word.lower() == word for o in everything):
             continue
-        if word in ("Order", "Measure", "Directive", "Agreement", "Code") and not any(
+        if word in ("Order", "Measure", "Directive", "Agreement", "Code", "Regulation") and not any(
             o.word == word for o in everything
         ):
             continue
