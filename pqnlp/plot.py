@@ -157,7 +157,7 @@ def _check(table, columns, source: str) -> None:
     if missing:
         raise PlotError(f"The table has no column {', '.join(missing)}: give what {source} returns.")
     if not len(table):
-        raise PlotError(f"The table that {source} returned is empty: there is nothing to draw.")
+        raise PlotError(f"The table that {source} returned is empty: give it rows with labels.")
 
 
 def _percent(alt, title: str | None, **options):
@@ -185,7 +185,7 @@ def _by_group(alt, rows: "pd.DataFrame", name: str, names: dict[str, str], width
             alt.Tooltip("n:Q", format=",", title="answers"),
         ],
     )
-    line = base.mark_rule(strokeWidth=2, clip=True).encode(
+    line = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", **_percent(alt, f"share {label_name(name)}")), x2="high:Q", color=colour
     )
     dot = base.mark_point(size=46, strokeWidth=2, opacity=1).encode(

@@ -28,3 +28,11 @@ def write(tmp_path):
         return path
 
     return write_file
+
+
+@pytest.fixture(scope="session")
+def scored_sample():
+    """Return the sample of invented answers, scored with entities. Take a copy to change it."""
+    import pqnlp
+
+    return pqnlp.score(Path(__file__).parents[1] / "data" / "sample_answers.jsonl", entities=True)

@@ -73,7 +73,7 @@ def draw(chart: Any, title: str) -> "Markup":
     """
     from markupsafe import Markup, escape
 
-    svg = vl_convert().vegalite_to_svg({**chart.to_dict(), "config": _CONFIG})
+    svg = vl_convert().vegalite_to_svg({**chart.to_dict(validate=False), "config": _CONFIG})
     size = _SIZE.match(svg)
     width, height = (float(size.group(k)) for k in (1, 2))
     svg = _COLOUR.sub(lambda m: _VARIABLES[m.group().lower()], _EMPTY.sub("", svg[size.end() :]))

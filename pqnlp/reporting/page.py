@@ -180,8 +180,8 @@ def _page(
     for name in ("month", "government", "ask"):
         frame[name] = grouping(frame, name).astype(object).where(lambda values: values.notna(), None)
     step(1)
-    options = {"labelled": labelled, "confusion": model if labelled is None else None, "min_count": min_count}
-    head = sections.headline(frame, options)
+    options, reasons = _correction(frame, model, labelled, min_count)
+    head = sections.headline(frame, options, reasons)
     parts = {name: sections.breakdown(frame, name, options) for name in FILTERS}
     step(1)
     charts = _charts(head, parts)
@@ -210,6 +210,7 @@ def _page(
         "days": (days[0], days[-1]) if days else None,
         "dated": len(days),
         "min_count": min_count,
+        "sampled": labelled is not None,
         "packed": packed,
     }
     size = len(_render({**view, "packed_texts": "", "texts": len(frame)}).encode("utf-8", "replace"))
@@ -228,10 +229,30 @@ def _page(
     return html, summary
 
 
+def _correction(frame, model, labelled, min_count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `pqnlp.rates` is given for labels, and for reasons."""
+    from pqnlp.codebook import LABEL_OF_REASON
+
+    options: dict[str, Any] = {"min_count": min_count}
+    reasons = dict(options)
+    if ((model.manifest.get("scores") or {}).get("model") or {}).get("confusion"):
+        options["confusion"] = model
+    if labelled is not None:
+        from pqnlp.labels import read_labelled
+
+        # The sample may hold ids only: its texts are those of the scored table.
+        sample = read_labelled(labelled, texts=frame[["id", "question", "answer"]])
+        options["labelled"] = sample
+        if sample["reason"].isin(list(LABEL_OF_REASON)).all():
+            reasons["labelled"] = sample
+    return options, reasons
+
+
 def _charts(head: dict, parts: dict) -> dict[str, Any]:
     """Draw the figures: for each part, a picture a label."""
     from pqnlp import plot
     from pqnlp.codebook import LABELS
+    from pqnlp.highlight import visible
     from pqnlp.reporting.figures import draw
 
     charts: dict[str, Any] = {
@@ -243,7 +264,7 @@ def _charts(head: dict, parts: dict) -> dict[str, Any]:
     for name, part in parts.items():
         if part is None or len(part["rows"]) < 2:
             continue
-        names = {row["group"]: _short(name, row["group"]) for row in part["rows"]}
+        names = {row["group"]: visible(_short(name, row["group"])) for row in part["rows"]}
         # Three pictures beside each other fill the page.
         width = 300 if name == "month" else 370 - plot.label_width(names.values())
         charts[name] = [

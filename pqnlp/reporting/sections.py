@@ -82,24 +82,25 @@ def _cells(table: "pd.DataFrame") -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def headline(scored: "pd.DataFrame", options: dict[str, Any]) -> dict[str, Any]:
+def headline(scored: "pd.DataFrame", options: dict[str, Any], reason_options: dict[str, Any]) -> dict[str, Any]:
     """Compute the shares of labels and reasons over all answers.
 
     Parameters
     ----------
     scored : DataFrame
-    options : dict
-        As `pqnlp.rates` takes them.
+    options, reason_options : dict
+        As `pqnlp.rates` takes them, for labels and for reasons.
 
     Returns
     -------
     dict
-        ``labels`` and ``reasons`` (tables of rates), ``rows`` and ``reason_rows`` (as dictionaries), ``method``, ``warning``.
+        ``labels`` and ``reasons`` (tables of rates), ``rows`` and ``reason_rows`` (as dictionaries), ``method``, ``reason_method``,
+        ``warning``.
     """
-    from pqnlp import rates
+    from pqnlp.estimation import rates
 
     labels = rates(scored, **options)
-    reasons = rates(scored, of="reason", **options)
+    reasons = rates(scored, of="reason", **reason_options)
     (rows,) = _cells(labels)
     (reason_rows,) = _cells(reasons)
     return {
@@ -110,7 +111,6 @@ def headline(scored: "pd.DataFrame", options: dict[str, Any]) -> dict[str, Any]:
         "method": labels["method"].iloc[0],
         "reason_method": reasons["method"].iloc[0],
         "warning": labels.attrs.get("warning", ""),
-        "reason_warning": reasons.attrs.get("warning", ""),
     }
 
 
@@ -131,7 +131,7 @@ def breakdown(scored: "pd.DataFrame", name: str, options: dict[str, Any]) -> dic
         ``table`` (of rates), ``rows`` (as dictionaries), ``known`` (answers whose value is known), ``small`` (number of small
         groups), ``methods``, ``warning``; None if the value is known of no answer.
     """
-    from pqnlp import rates
+    from pqnlp.estimation import rates
 
     known = int(scored[name].notna().sum())
     if not known:
