@@ -68,12 +68,12 @@ def read_labelled(
         ``id``, ``question``, ``answer``, ``house``, ``department``, ``heading``, ``tabled``, ``answered``, ``problem``,
         ``label``, ``reason`` (missing where not given), ``evidence`` (text, missing where not known), ``annotator``, ``where``
         and ``row`` (the source and the row's number in it, from 1) and the columns of `keep` that were found, in the
-        order of the sources. Rows of exports without a label have a ``problem``.
+        order of the sources. Rows without a label have the ``problem`` "unlabelled", or, in exports, "skipped" or "rejected".
 
     Raises
     ------
     LabelError
-        For a table without labels, a row without a label, or ids without a text.
+        For a table without a column of labels, ids without a text, or a column of `keep` that is nowhere.
     ExportError
         For an export whose labels or texts cannot be told.
     ReadError
@@ -83,10 +83,16 @@ def read_labelled(
 
     parts = []
     pool: list = []
+    seen: set[str] = set()
+    empty: list[str] = []
     for table, where in _tables(sources, encoding):
         exported = "evidence_spans" in table.columns
         if not exported:
             _check_columns(table, where, has_texts=texts is not None)
+        seen |= set(map(str, table.columns))
+        if table.empty:
+            empty.append(where)
+            continue
         pairs = _pairs(table, where, texts, encoding, pool)
         out = pairs[
             ["id", "question", "answer", "house", "department", "heading", "tabled", "answered", "problem"]
@@ -105,13 +111,16 @@ def read_labelled(
                 out[name] = table[column].to_numpy()
         parts.append(out)
     if not parts:
-        raise LabelError("There are no labelled rows: expected a column 'label' and at least one row.")
+        told = f"{', '.join(empty)}: there" if empty else "There"
+        raise LabelError(f"{told} are no labelled rows. Expected a column 'label' and at least one row.")
+    for name in keep:
+        if not any(name in part.columns for part in parts):
+            near = difflib.get_close_matches(name.strip().lower(), sorted(seen | set(_COLUMNS)), n=1, cutoff=0.6)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise LabelError(f"The labelled rows have no column {name!r}.{meant} It must be in the file of labels.")
     labelled = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0].reset_index(drop=True)
-    empty = labelled["label"].isna() & ~labelled["problem"].isin(("unlabelled", "skipped", "rejected"))
-    if empty.any():
-        raise LabelError(
-            f"{_count(labelled[empty], 'row')} without a label ({name_rows(labelled[empty])}): label them or take them out."
-        )
+    # Half of a table from `pqnlp suggest` may still be to label: such rows are told of, not refused.
+    labelled.loc[labelled["label"].isna() & labelled["problem"].isin(("", "duplicate_id")), "problem"] = "unlabelled"
     return labelled[[*_COLUMNS, *(name for name in keep if name in labelled.columns and name not in _COLUMNS)]]
 
 
@@ -314,11 +323,11 @@ def check_labels(rows: "pd.DataFrame", *, labels: Sequence[str] | None = None) -
     torn = _under_several(rows, ["question", "answer"], "label")
     if len(torn):
         one = torn[torn["question"].eq(torn["question"].iloc[0]) & torn["answer"].eq(torn["answer"].iloc[0])]
-        said = ", ".join(map(repr, dict.fromkeys(one["label"])))
-        ids = ", ".join(dict.fromkeys(one["id"].astype(str)))
+        said = " and ".join(map(repr, dict.fromkeys(one["label"])))
+        ids = ", ".join(list(dict.fromkeys(one["id"].astype(str)))[:5])
         pairs = torn.drop_duplicates(["question", "answer"])
         raise LabelError(
-            f"{_count(pairs, 'pair')} under two labels ({name_rows(torn)}); the first, id {ids}, is {said}. Settle which "
+            f"{_count(pairs, 'pair')} under two labels ({name_rows(torn)}); the first (id {ids}) is {said}. Settle which "
             "label is right, and take the other rows out."
         )
     torn = _under_several(rows[rows["reason"].notna()], ["reason"], "label")

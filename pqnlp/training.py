@@ -23,6 +23,15 @@ __all__ = ["baselines", "split_rows", "train"]
 #: Rows of a label that there must be to train on.
 LEAST_ROWS = 5
 
+_MENDS = {
+    "unlabelled": "Label them, or take them out.",
+    "skipped": "Their annotators skipped or did not submit them.",
+    "rejected": "A rejected task says what a label is not; accept one.",
+    "truncated": "Fetch the whole texts (pqnlp fetch).",
+    "unanswered": "Fill in the answer.",
+    "empty_question": "Fill in the question.",
+}
+
 
 def train(
     labelled: Any,
@@ -127,20 +136,30 @@ def train(
     rows = rows[usable].reset_index(drop=True)
     if rows.empty:
         told = ", ".join(f"{count} {problem}" for problem, count in left_out["problem"].value_counts().items())
-        raise LabelError(f"No row can be used: {told} ({name_rows(left_out)}).")
-    rows, notices = check_labels(rows, labels=labels)
+        mend = _MENDS.get(left_out["problem"].iloc[0], "Mend the texts.")
+        raise LabelError(f"No row can be used: {told} ({name_rows(left_out)}). {mend}")
+    notices = [
+        f"Left out as {problem}: {name_rows(part)} ({len(part):,} in all). {_MENDS.get(problem, 'Mend the texts, or leave them out.')}"
+        for problem, part in left_out.groupby("problem", sort=False)
+    ]
+    rows, more = check_labels(rows, labels=labels)
+    notices += more
     own = len(rows)
     inferred = 0
     is_shipped_scheme = set(rows["label"]) <= set(LABELS)
     annotated = [] if asks is None else [asks]
+    notice = ""
     if is_shipped_scheme and not from_scratch:
         shipped, notice = _shipped_rows(rows, texts, encoding)
         notices += [notice] if notice else []
-        if weight is not None and not len(shipped):
-            raise LabelError(f"There is nothing to weigh the labels against. {notice or 'All shipped rows are yours.'}")
         if len(shipped):
             rows, inferred = _added(rows, shipped, say)
             annotated.append(_shipped_data("asks.jsonl"))
+    if weight is not None and "shipped" not in rows.columns:
+        raise LabelError(
+            "There is nothing to weigh these labels against, since no shipped ones are added. "
+            + (notice or f"They are another scheme than {', '.join(LABELS)}, or the shipped ones themselves.")
+        )
     say("tying near-duplicates")
     split = hold_out(
         rows, splits=splits, group_by=group_by, split_by=split_by, split_at=split_at, share=held_out, seed=seed

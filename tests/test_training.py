@@ -1,15 +1,26 @@
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
+from typer.testing import CliRunner
 
 import pqnlp
+from pqnlp.classifier import AnswerClassifier
+from pqnlp.cli import app
+from pqnlp.codebook import LABEL_OF_REASON
 from pqnlp.evaluation import calibration_error, evaluate_predictions, kept_at_accuracy, unsure_threshold
 from pqnlp.labels import LabelError, add_asks, digest, read_labelled
+from pqnlp.paths import shipped_data
 from pqnlp.sentences import split_sentences
+from pqnlp.splits import group_folds, hold_out
 from pqnlp.text import clean_text
+from pqnlp.tuning import candidates
 
 SMALL = {"n_folds": 2, "min_df": 1, "max_iter": 50}
 
@@ -111,7 +122,10 @@ def test_asks_are_added_where_they_fit(sample, tmp_path):
     ("change", "words"),
     [
         (lambda f: f.drop(columns="label"), "no column 'label'"),
-        (lambda f: f.assign(label=["", *f["label"][1:]]), "1 row without a label (row 1 of the table)"),
+        (
+            lambda f: f.assign(label=""),
+            "No row can be used: 100 unlabelled (rows 1, 2, 3, 4, 5, … of the table). Label them, or take them out.",
+        ),
         (lambda f: f.assign(label="direct"), "only one label"),
         (lambda f: f.assign(label=["rare", *f["label"][1:]]).drop(columns="reason"), "rare (1)"),
         (lambda f: f[["id", "label"]], "say where their texts are"),
@@ -177,3 +191,284 @@ def test_scores_are_those_of_scikit_learn():
     result = evaluate_predictions(true, predicted, "abc")
     assert result["macro_f1"] == pytest.approx(f1_score(true, predicted, average="macro"), abs=1e-4)
     assert result["confusion"] == [[1, 1, 0], [0, 2, 0], [0, 0, 1]]
+
+
+# --- what is held out -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def repairs():
+    return pd.read_csv("data/repairs.csv", dtype=str)
+
+
+def shingles(text):
+    words = re.findall(r"\w+", text.lower())
+    return {" ".join(words[k : k + 5]) for k in range(max(1, len(words) - 4))}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"group_by": "building"}, {"split_by": "answered"}, {"split_by": "answered", "split_at": "1 October 2025"},
+     {"seed": 7, "share": 0.3}],
+)  # fmt: skip
+def test_no_held_out_answer_is_nearly_one_that_is_trained_on(repairs, options):
+    rows = read_labelled(repairs, keep=["building"])
+    split = hold_out(rows, **options)
+    train, test = (split.rows[split.rows["split"] == side] for side in ("train", "test"))
+    assert len(split.rows) + sum(split.removed.values()) == len(rows)
+    assert split.tied == 52 and split.tied_groups == 7
+    sets = [shingles(answer) for answer in train["answer"].unique()]
+    for answer in test["answer"].unique():
+        held = shingles(answer)
+        # MinHash estimates the similarity of 0.7 within some hundredths.
+        assert all(len(held & one) / len(held | one) < 0.8 for one in sets)
+    if "group_by" in options:
+        assert not set(train["building"]) & set(test["building"])
+    if "split_by" in options:
+        assert train["answered"].max() < test["answered"].min()
+    if "split_at" in options:
+        assert test["answered"].min() >= "2025-10-01"
+    elif options.keys() <= {"split_by", "seed", "share"}:
+        assert len(test) / len(rows) == pytest.approx(options.get("share", 1 / 6), abs=0.06)
+    assert set(train["label"]) == set(test["label"]) == {"fixed", "promised", "refused"}
+
+
+def test_folds_of_cross_validation_keep_groups_whole(repairs):
+    rows = hold_out(read_labelled(repairs)).rows
+    folds = group_folds(rows["label"], rows["group"], 5, 0)
+    assert len(folds) == 5
+    for train, test in folds:
+        assert not set(rows["group"].iloc[train]) & set(rows["group"].iloc[test])
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(rows)))
+
+
+def test_rows_without_a_value_to_group_by_are_told_of(repairs):
+    gaps = repairs.assign(building=repairs["building"].where(repairs.index % 3 > 0))
+    split = hold_out(read_labelled(gaps, keep=["building"]), group_by="building")
+    assert "120 rows have nothing in 'building' (rows 1, 4, 7, 10, 13, … of the table)" in split.notices[0]
+
+
+def test_rows_without_a_date_are_on_neither_side(repairs):
+    gaps = repairs.assign(answered=repairs["answered"].where(repairs.index > 1))
+    split = hold_out(read_labelled(gaps), split_by="answered")
+    assert split.removed["rows without a date"] == 2
+    assert not set(split.rows["id"]) & {"repair-001", "repair-002"}
+
+
+def test_nothing_is_held_out_where_that_is_wished(repairs, tmp_path):
+    done = pqnlp.train(repairs, output=tmp_path / "m", held_out=0, parameters=SMALL)
+    assert done["rows"] == len(repairs) and not done["scores"]
+    assert pqnlp.load(tmp_path / "m").manifest["training"]["held_out"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"split_at": "2025-05-01"}, "give --split-by too"),
+        ({"split_by": "answered", "group_by": "building", "split_at": "2025-06-01"}, "none is left to train on"),
+        ({"split_by": "answered", "split_at": "May"}, "'May' is no date"),
+        ({"split_by": "answered", "split_at": "2031-01-01"}, "runs from 2025-01-06 to"),
+        ({"held_out": 0.9}, "from 0 to 0.5"),
+        ({"weight": 2, "from_scratch": True}, "leave out --from-scratch"),
+        ({"weight": 0}, "above 0"),
+        ({"weight": 2}, "nothing to weigh"),
+        ({"codebook": "nowhere.md"}, "Cannot read nowhere.md"),
+        ({"splits": "nowhere.csv"}, "Cannot read the table of splits nowhere.csv"),
+        ({"splits": "data/splits.csv", "group_by": "building"}, "leave out --group-by"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(repairs, tmp_path, options, words):
+    with pytest.raises(LabelError) as error:
+        pqnlp.train(repairs, output=tmp_path / "m", parameters=SMALL, **options)
+    assert words in str(error.value)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_search_never_sees_a_held_out_row(repairs, tmp_path, monkeypatch):
+    seen = []
+    whole = AnswerClassifier.fit
+
+    def fit(self, X, y, **given):
+        seen.append((set(X["answer"]), given["groups"]))
+        return whole(self, X, y, **given)
+
+    monkeypatch.setattr(AnswerClassifier, "fit", fit)
+    said = []
+    done = pqnlp.train(
+        repairs, output=tmp_path / "m", tune=1, parameters=SMALL | {"max_features": 400}, progress=said.append
+    )
+    rows = hold_out(read_labelled(repairs)).rows
+    held = set(rows.loc[rows["split"] == "test", "answer"])
+    assert len(seen) == 7  # two settings in three folds, and the last on all training rows
+    assert not any(answers & held for answers, _ in seen)
+    assert max(len(groups) for _, groups in seen[:6]) < len(seen[6][1]) == done["rows"]
+    assert "searching: 6 of 6 fits" in said
+    tuning = pqnlp.load(tmp_path / "m").manifest["training"]["tuning"]
+    assert tuning == done["training"]["tuning"]
+    best = tuning["tried"][tuning["chosen"]]
+    assert best["mean"] == max(one["mean"] for one in tuning["tried"])
+    assert best["parameters"].items() <= pqnlp.load(tmp_path / "m").manifest["parameters"].items()
+
+
+def test_settings_are_drawn_the_same_for_a_seed_and_begin_with_the_present_ones():
+    model = AnswerClassifier()
+    first, second = candidates(model, 4, 1), candidates(model, 4, 1)
+    assert first == second != candidates(model, 4, 2)
+    assert len(first) == 5 and first[0].items() <= model.get_params().items()
+
+
+# --- the shipped labels -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pretend(monkeypatch, tmp_path):
+    """Let thirty invented answers stand for the shipped labels, and return the file of their texts."""
+    rows = pd.DataFrame(
+        [
+            {"id": str(9000 + k), "label": label, "reason": reason, "question": f"To ask the Minister, how many boats {k} sail.",
+             "answer": text.format(k)}
+            for k in range(10)
+            for label, reason, text in (
+                ("direct", "full", "There are {0} boats in harbour number {0}."),
+                ("evasive", "not_held", "The figures for harbour {0} are not held."),
+                ("policy_restating", "policy", "The Government is committed to harbour {0} and its boats."),
+            )
+        ]
+    )  # fmt: skip
+    rows["id"] = [str(9000 + k) for k in range(len(rows))]
+    rows.drop(columns=["question", "answer"]).to_csv(tmp_path / "labels.csv", index=False)
+    splits = pd.DataFrame({"id": rows["id"], "split": "train", "group": range(len(rows))})
+    splits.loc[:1, "split"] = "test"
+    splits.to_csv(tmp_path / "splits.csv", index=False)
+    (tmp_path / "asks.jsonl").write_text("")
+    monkeypatch.setattr("pqnlp.paths.shipped_data", lambda name: tmp_path / name)
+    rows[["id", "question", "answer"]].to_csv(tmp_path / "texts.csv", index=False)
+    return rows, tmp_path / "texts.csv"
+
+
+def test_labels_of_the_shipped_scheme_are_added_to_the_shipped_ones(sample, pretend, tmp_path, monkeypatch):
+    _, texts = pretend
+    seen = {}
+    whole = AnswerClassifier.fit
+    monkeypatch.setattr(
+        AnswerClassifier, "fit", lambda self, X, y, **given: seen.update(given, X=X) or whole(self, X, y, **given)
+    )
+    own = sample.drop(columns="reason")
+    done = pqnlp.train(own, output=tmp_path / "m", texts=texts, weight=3, parameters=SMALL)
+    training = done["training"]
+    assert training["shipped_rows"] == 28  # two are what models are measured on
+    assert training["own_rows"] + done["scores"]["n"] == len(sample)
+    assert training["guessed_reasons"] == len(sample)
+    assert sorted(set(seen["sample_weight"])) == [1.0, 3.0]
+    assert (seen["sample_weight"] == 1).sum() == 28
+    assert set(seen["reason"]) <= set(LABEL_OF_REASON)
+    assert all(LABEL_OF_REASON[r] == label for r, label in zip(seen["reason"], seen["X"]["label"], strict=True))
+    assert "shipped_model" in done["baselines"]
+    card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "28 shipped ones" in card and "rows came without a reason and have one that a model guessed" in card
+    assert (tmp_path / "m" / "codebook.md").read_text(encoding="utf-8").startswith("# Codebook")
+
+
+def test_a_label_of_yours_stands_for_the_shipped_one(sample, pretend, tmp_path):
+    rows, texts = pretend
+    mine = rows.iloc[[5]].assign(label="direct", reason="nil")
+    done = pqnlp.train(pd.concat([sample, mine]), output=tmp_path / "m", texts=texts, parameters=SMALL)
+    assert done["training"]["shipped_rows"] == 27
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (
+            None,
+            "Trained on your labels alone: the 28 shipped labels, of the same scheme, need their texts. pqnlp fetch",
+        ),
+        ("other", "Trained on your labels alone: the texts given are not those of the shipped labels."),
+        ("some", "The texts given lack those of 18 shipped labels."),
+    ],
+)
+def test_shipped_labels_without_texts_are_told_of(sample, pretend, tmp_path, texts, words):
+    rows, _ = pretend
+    given = {"other": rows.assign(id="x" + rows["id"]), "some": rows.head(12)}.get(texts)
+    given = given[["id", "question", "answer"]] if given is not None else None
+    done = pqnlp.train(sample, output=tmp_path / "m", texts=given, parameters=SMALL)
+    assert any(words in notice for notice in done["notices"])
+    if texts == "some":
+        alone = pqnlp.train(sample, output=tmp_path / "m", texts=given, from_scratch=True, parameters=SMALL)
+        assert not alone["notices"] and "shipped_rows" not in alone["training"]
+
+
+def test_nothing_is_added_to_the_shipped_labels_themselves_or_to_another_scheme(repairs, pretend, tmp_path):
+    rows, texts = pretend
+    done = pqnlp.train(rows, output=tmp_path / "m", texts=texts, held_out=0, parameters=SMALL)
+    assert done["rows"] == 28 + 2 and not done["notices"]
+    done = pqnlp.train(repairs, output=tmp_path / "m", texts=texts, parameters=SMALL)
+    assert not done["notices"] and not (tmp_path / "m" / "codebook.md").exists()
+
+
+def test_shipped_rows_near_a_held_out_one_are_not_trained_on(sample, pretend, tmp_path):
+    rows, texts = pretend
+    mine = rows.iloc[[4]].assign(id="mine", question="Another question?")
+    both = pd.concat([sample, mine], ignore_index=True)
+    days = both.assign(answered=["2030-01-01" if one == "mine" else "2020-01-01" for one in both["id"]])
+    done = pqnlp.train(
+        days, output=tmp_path / "m", texts=texts, split_by="answered", split_at="2029-01-01", parameters=SMALL
+    )
+    assert done["training"]["removed"] == {"near-duplicates of held-out answers": 1}
+    assert done["training"]["shipped_rows"] == 27
+    assert any("not compared" in notice for notice in done["notices"])
+
+
+def test_the_codebook_given_is_laid_into_the_folder_and_guarded(repairs, write, tmp_path):
+    pqnlp.train(repairs, output=tmp_path / "m", codebook=write("book.md", "# fixed: done\n"), parameters=SMALL)
+    assert (tmp_path / "m" / "codebook.md").read_text() == "# fixed: done\n"
+    (tmp_path / "m" / "codebook.md").write_text("# fixed: not done\n")
+    with pytest.raises(pqnlp.errors.ModelError, match="checksum"):
+        pqnlp.load(tmp_path / "m")
+
+
+def test_the_shipped_labels_are_found():
+    assert len(pd.read_csv(shipped_data("labels.csv"))) > 7000
+    assert shipped_data("asks.jsonl").is_file() and shipped_data("splits.csv").is_file()
+
+
+# --- from the README alone --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("page", "title"), [("README.md", "Make it yours"), ("docs/retrain.md", "In five minutes")])
+def test_another_scheme_works_from_the_page_alone(page, title, tmp_path, monkeypatch):
+    root = Path(__file__).parents[1]
+    text = (root / page).read_text(encoding="utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S)
+    lines = [line for kind, block in blocks if not kind for line in block.splitlines() if line.startswith("pqnlp ")]
+    assert len(lines) >= 2
+    (tmp_path / "data").symlink_to(root / "data")
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1"})
+    out = [runner.invoke(app, line.split()[1:]) for line in lines]
+    assert not [result.stderr for result in out if result.exit_code]
+    scored = pd.read_csv("scored.csv")
+    assert set(scored["label"]) == {"fixed", "promised", "refused"} and len(scored) == 360
+    assert {"p_fixed", "p_promised", "p_refused"} <= set(scored.columns)
+    assert pqnlp.load("models/repairs").manifest["scores"]["model"]["macro_f1"] > 0.8
+    for kind, block in blocks:
+        if kind == "python":
+            exec(block, {})  # noqa: S102, the page's own example
+    told = [
+        line for kind, block in blocks if not kind for line in block.splitlines() if re.match(r"Tied:|Written:", line)
+    ]
+    assert all(line in out[0].stdout for line in told)
+
+
+def test_the_invented_repairs_are_what_their_script_makes():
+    root = Path(__file__).parents[1]
+    made = subprocess.run(
+        [sys.executable, "-m", "benchmarks.repairs", "--output", "/dev/stdout"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout == (root / "data" / "repairs.csv").read_text(encoding="utf-8")

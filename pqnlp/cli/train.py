@@ -145,16 +145,20 @@ def _report(done: dict) -> None:
     for notice in done.get("notices", ()):
         tell(f"Note: {notice}", style="yellow")
     if done["scores"]:
-        columns = {"this model": done["scores"], **done["baselines"]}
+        simple = done["baselines"]
+        first = [name for name in ("shipped_model",) if name in simple]
+        columns = {"this model": done["scores"]}
+        columns |= {name: simple[name] for name in [*first, *(name for name in simple if name not in first)]}
         rows = [("macro-F1", *(f"{of['macro_f1']:.3f}" for of in columns.values()))]
         for label in done["scores"]["per_class"]:
             of_label = (of["per_class"].get(label) for of in columns.values())
             rows.append((f"F1 {label}", *(f"{of['f1']:.3f}" if of else "" for of in of_label)))
         rows.append(("kappa", *(f"{of['kappa']:.3f}" for of in columns.values())))
-        header = ["", *(name.replace("_", " ") for name in columns)]
+        told = {"tfidf_logistic_regression": "TF-IDF + LR"}
+        header = ["", *(told.get(name, name.replace("_", " ")) for name in columns)]
         print_table(console, f"Held out: {done['scores']['n']:,} pairs", header, rows)
     left_out = done["left_out"]
-    if len(left_out):
+    if len(left_out) and "notices" not in done:
         told = ", ".join(f"{count} {problem}" for problem, count in left_out["problem"].value_counts().items())
         tell(f"Left out: {told}")
     training = done.get("training", {})
