@@ -46,10 +46,10 @@ _DEFINITION = re.compile(
     r",? \((?:hereafter |also known as |known as |referred to as |“|‘|\"|'|the |“the |‘the |\"the |'the |or )*(?P<short>[A-Z0-9][\w’' -]{1,40}?)[”’\"']?\)"
 )
 
-_NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}|[a-z]{1,4}|[A-Z]{1,2})\))*|[IVX]{1,5}\b|[A-Z]\b)"
-_PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]ec\.? (?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle)"
+_NUM = r"(?:\d+[A-Z]{0,3}\d?(?: ?\((?:\d{1,3}[A-Z]{0,3}|[a-z]{1,4}|[A-Z]{1,2})\))*(?:(?:,? and|,? or|,|-|–| to) ?\((?:\d{1,3}|[a-z]{1,4})\))*|[IVX]{1,5}\b|[A-Z]\b)"
+_PROVISION_WORD = r"(?:[Ss]ub-?[Ss]ections?|[Ss]ections?|[Ss]s?\.? ?(?=\d)|[Ss]ec\.? (?=\d)|[Ss]chedules?|SCHEDULE|[Pp]arts?|[Aa]rticles?|[Aa]rt\.|[Rr]egulations?|[Rr]ules?|[Pp]ara(?:graph)?s?\.?|[Cc]hapters?|[Cc]lauses?|[Cc]lass(?:es)?|[Tt]itle|Protocol(?: No\.?)?|[Aa]nnex(?:es)?)"
 _PROVISION = re.compile(
-    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to| ?-| ?–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within) (?:the |The |that |this )*|,? )(?:draft |UK’s |UK's |US |UK )*)$"
+    rf"(?P<all>(?<![\w])(?:(?:{_PROVISION_WORD}|s) ?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?(?:(?:,? and|,? or|,| to| ?-| ?–| &| of| in)? ?(?:the )?(?:(?:{_PROVISION_WORD}|s) ?)?{_NUM}(?: \([A-Za-z][^()]{{2,70}}\))?){{0,6}}|[Ss]chedule)(?:,? (?:of|to|in|under|within) (?:the |The |that |this )*|,? )(?:draft |assimilated |retained |UK’s |UK's |US |UK )*)$"
 )
 _MAY_PROVIDE = re.compile(r"\d|(?:art|chedule|ection|rticle|hapter|lass|itle) [A-Z]|chedule ")
 _ONE = re.compile(rf"({_PROVISION_WORD}) ?(\d+[A-Z]{{0,3}}|[IVX]+\b|[A-Z]\b)((?: ?\(\w{{1,4}}\))*)")
@@ -66,7 +66,7 @@ _LEADING = frozenset(
     Amendments Changes Reforms Proposals Explanatory Memorandum Government Governments Post Review Statutory Instrument Instruments Guidance Is Are Was Were Will Does Did Has Have
     Minister Ministers Secretary Department Committee Parliament Via Within Pursuant Upon Before After Between During Without Whilst Because But Or What Which How Why Whether Following
     Until Once Also Breach Requirements Provisions Implementation Commencement Compliance Introduction Independent Strengthening Updated Revised Applying Using Implementing
-    Introducing Amending Passing Subject According Given Notwithstanding Including Per Alongside Royal Assent""".split()
+    Introducing Amending Understanding Passing Subject According Given Notwithstanding Including Per Alongside Royal Assent""".split()
 )
 _GENERIC_BEFORE = frozenset(
     """Private Members Members' Members’ Member's Member’s Member Government Draft Public Hybrid Ten Minute Rule Presentation Ballot Money Programme Other Primary Secondary Future Recent
@@ -96,9 +96,16 @@ _PROVISION_AFTER = re.compile(
     r",? (?:[Ss]ections?|[Aa]rticles?|[Ss]chedules?|[Rr]egulations?|[Pp]art) \d+[A-Z]{0,2}(?:\(\w{1,4}\))*(?![\w/]| (?:of|to)\b|,? \d)"
 )
 # Words that stand before a title, with the link between: "the debate on the ... Bill"
-_ABOUT = frozenset("Question Questions Debate Consultation Statement Statements Committee Answer Briefing Report Inquiry Approach".split())
+_ABOUT = frozenset(
+    "Question Questions Debate Consultation Statement Statements Committee Answer Briefing Report Inquiry Approach".split()
+)
 # What is no law though its name holds a law's word: "North Atlantic Treaty Organization", "Energy Bill Support Scheme".
-_NO_LAW_AFTER = re.compile(r" (?:Organi[sz]ation|Office\b|Orders\b|Order |Assessment|(?:Support|Discount|Relief) Scheme)")
+_NO_LAW_AFTER = re.compile(
+    r" (?:Organi[sz]ation|Office\b|Orders\b|Order |Assessment|(?:Support|Discount|Relief) Scheme)"
+)
+# "Merchant Shipping (Work in Fishing Convention) Regulations 2018"
+_IN_BRACKET = re.compile(r"\)(?: \([^()]*\))* (?:Regulations|Order|Rules|Act)\b")
+_NAME_GOES_ON = re.compile(r" (?:(?:and|of|for) )?[A-Z]")
 _CITED_EU = re.compile(
     r"(?:(?:EU|EC|Council|Commission|Delegated|Implementing|Framework) )*(?:(?P<kind>Regulation|Directive|Decision)s?,? (?:\((?P<body>EU|EC|EEC|UE|EU, Euratom|Euratom)\)(?: No\.?)? ?)?(?:No\.? ?)?(?P<a>\d{1,4})/(?P<b>\d{1,4})(?:/(?P<c>EU|EC|EEC|JHA|CFSP))?)(?!\w)"
 )
@@ -109,7 +116,7 @@ _BEFORE_SHORT = re.compile(
     r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| referenced| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $"
 )
 _NOT_SHORT_AFTER = re.compile(
-    r" (?:of (?:Parliament|Union|Settlement|[A-Z])|on [A-Z]|for the [A-Z]|against|to [A-Z]|paper|number|payer)\b|-|’? ?No\b"
+    r" (?:of (?:the )?[A-Z]\w*|on [A-Z]\w*|for the [A-Z]\w*|against|to [A-Z]\w*|paper|number|payer)\b|-|’? ?No\b"
 )
 
 TitleTable = Mapping[str, str]
@@ -259,7 +266,7 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             if word[0].isupper():
                 starts.append((start, word))
                 quiet = 0
-            elif word in _CONNECTORS or word == "&":
+            elif word in _CONNECTORS or word == "&" or word in ("trade", "free") and text.startswith("agreement", end):
                 quiet += 1
                 if quiet > 3:
                     break
@@ -467,7 +474,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
     for at, end, head in heads:
         if at < taken or not at or text[at - 1] != " " or head in _NO_TITLE:
             continue
-        if any(c.start <= at < c.end for c in out):
+        if any(c.start <= at < c.end for c in out) or _IN_BRACKET.match(text, end):
             continue
         combined = _GOES_ON.match(text, end)
         if combined:
@@ -514,7 +521,11 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         before_words = title.rsplit(" ", 1)[0].split()
         if all(w in _GENERIC_BEFORE or w in ("and", "of", "or") for w in before_words):
             continue
-        if title.split()[0] in ("Act", "Bill", "Order") or _MEMBERS_BILL.fullmatch(title):
+        if (
+            title.split()[0] in ("Act", "Bill", "Order", "No.")
+            or "Forum for" in title
+            or _MEMBERS_BILL.fullmatch(title)
+        ):
             continue
         if head in ("regulations", "agreement", "Agreement", "Protocol", "Statute", "Code"):
             if not _treaty_like(title, head, year):
@@ -525,7 +536,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             if (
                 before_words[-1] in _NO_REGULATION
                 or before_words[0] in _NO_REGULATION
-                or text[end : end + 2].strip()[:1].isupper()
+                or _NAME_GOES_ON.match(text, end)
             ):
                 continue
             if " for " in title or " in " in title:
@@ -537,7 +548,9 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
                 continue
         if head in _NEEDS_YEAR and head != "Regulation" and not year and _key(title) not in titles.known:
             continue
-        if before_words[-1] in _CONNECTORS | {"Law"} and not year and _key(title) not in titles.known:  # "put the scheme in Regulations"
+        if (
+            before_words[-1] in _CONNECTORS | {"Law"} and not year and _key(title) not in titles.known
+        ):  # "put the scheme in Regulations"
             continue
         tail = _YEAR.match(text, end)
         title_end = end
@@ -545,7 +558,8 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             title += text[end : tail.end("ext")] if tail["ext"] else ""
             title_end = tail.end()
         elif head in _TREATY and (
-            head not in ("Agreement", "agreement", "FTA") or text.startswith((" concerning", " on the", " in respect of"), end)
+            head not in ("Agreement", "agreement", "FTA")
+            or text.startswith((" concerning", " on the", " in respect of"), end)
         ):
             more = _treaty_tail(text, end)
             if more:
@@ -564,6 +578,8 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
             year = leading.group(1)
             start -= 5
         whole, title_end, more_provision = _with_provision(text, start, title_end, taken)
+        if head in ("Bill", "Act") and more_provision[:5].lower() == "annex":  # a Bill has none, its papers do
+            whole, more_provision = start, ""
         if not provision and not more_provision and year:
             after = _PROVISION_AFTER.match(text, title_end)
             if after is not None:
@@ -733,13 +749,16 @@ def _definitions(text: str, cited: list[_Cited]) -> dict[str, _Cited]:
             if m is not None and _is_short_for(m["short"], text[c.title_start : c.end]):
                 defined[m["short"]] = c
         inner = _INNER.search(text[c.title_start : c.end])  # "Legal Services Act (LSA) 2007", "(NSI) Act"
+        # Within the title the bracket may speak of its subject alone: "(WEEE) Regulations" makes no law of "WEEE".
         if inner is not None and _is_short_for(inner.group(1) or inner.group(2), text[c.title_start : c.end]):
-            defined[inner.group(1) or inner.group(2)] = c
+            defined[inner.group(1) or f"{inner.group(2)} {inner.group(3)}"] = c
     return defined
 
 
 _DEFINED_BEFORE = re.compile(r"(?<!\w)(?P<short>[A-Z]{3,10}) \($")
-_INNER = re.compile(r"(?:Act|Bill|Regulations|Order) \(([A-Z]{3,8})\)|\(([A-Z]{3,8})\) (?:Act|Bill|Regulations|Order)")
+_INNER = re.compile(
+    r"(?:Act|Bill|Regulations|Order) \(([A-Z]{3,8})\)|(?<![’']s )\(([A-Z]{3,8})\) (Act|Bill|Regulations|Order)"
+)
 _SHORT_HEAD = re.compile(
     r"\b(?:Act|Bill|Regulations?|Order|Rules|Code|Convention|Treaty|Agreement|Directive|Directions|Law|Measure|Protocol)\b"
 )
@@ -825,7 +844,10 @@ def _short_forms(
         if not m["article"] or _NOT_SHORT_AFTER.match(text, end):
             continue
         # These words are too common to be a law's short form unless the pair cites one that ends in them.
-        if word in ("bill", "treaty", "regulations") and not any(o.word.lower() == word for o in everything):
+        kin = _TREATY if word in ("treaty", "Agreement") else (word,)
+        if word in ("bill", "treaty", "regulations") and not any(
+            o.word.lower() == word or o.word in kin for o in everything
+        ):
             continue
         if word in ("Order", "Measure", "Directive", "Agreement", "Code", "Regulation") and not any(
             o.word == word for o in everything
