@@ -259,7 +259,7 @@ def _sought(clause: str, on: str) -> Sought:
     measure = _LIMB.sub("", measure)
     measure = re.sub(r"\s+([,;.])", r"\1", " ".join(measure.split()))
     measure = re.sub(r"(?:[,;]\s*)+(?:and\s*)?(?=[,;]|and\b)", "", measure).strip(" ,;.?-")
-    measure = re.sub(r"(?:,|\b(?:and|or|in|by|for|of|the|each|since))+$", "", measure).strip(" ,;")
+    measure = re.sub(r"(?:[\s,]*\b(?:and|or|in|by|for|of|the|each|since|between|during))+$", "", measure).strip(" ,;")
     period, first, last = _period(clause, mentions)
     return Sought(measure, [" ".join(place.split()) for _, place in sorted(places)], period, first, last)
 

@@ -88,7 +88,7 @@ _PAST = re.compile(
 # "are due to be released": people, not papers.
 _CUSTODY = re.compile(r"\b(?:offenders?|prisoners?|custody|prisons?|licence)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(
-    r"[;:]|\.\s|,\s*(?:which|who|where|while|but|so|as|and|with|whilst|following|including)\b|\s+(?:which|that\s+will|but|so\s+that)\s",
+    r"[;:]|,\s*(?:which|who|where|while|but|so|as|and|with|whilst|following|including)\b|\s+(?:which|that\s+will|but|so\s+that)\s",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(

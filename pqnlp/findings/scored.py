@@ -60,6 +60,8 @@ def read_scored(source: Any, *, texts: Any = None, encoding: str = "utf-8") -> "
     out = pairs[list(COLUMNS)].copy()
     for name in ("uin", "house", "department", "heading", "tabled", "answered"):
         out[name] = _without_blanks(out[name])
+    # What the table says of its rows goes before what could be said of their texts now.
+    out["problem"] = table["problem"] if "problem" in table.columns else ""
     for name in ("id", "question", "answer", "problem"):
         out[name] = out[name].where(out[name].notna(), "").astype(str)
     out["department"] = _departments(out)
