@@ -316,6 +316,7 @@ def _render(view: dict[str, Any]) -> str:
         "counted": _counted,
         "anchor": lambda value: re.sub(r"[^a-z]+", "-", str(value).lower()).strip("-"),
     }
+    environment.tests["short"] = lambda cell: len(cell if isinstance(cell, str) else cell["text"]) <= 16
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         **view,

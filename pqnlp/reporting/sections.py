@@ -282,7 +282,7 @@ def _referrals(scored, answers: Answers, at) -> dict[str, Any]:
     # The longest first: what takes a reader two steps or more is what a table can save.
     rows = []
     order = found.sort_values(["steps", "answered"], ascending=[False, False], kind="stable")
-    order = order[order["status"].isin(["reached", "loop"])].drop_duplicates("id")
+    order = order[order["status"].isin(["reached", "loop"])].drop_duplicates(["department", "answered", "end_id"])
     for k, r in enumerate(order.head(SHOWN).itertuples()):
         rows.append([
             answers.link(f"referral-{k}", "An answer that refers", [r.id]),
@@ -333,20 +333,27 @@ def _promises(scored, answers: Answers, at) -> dict[str, Any]:
     from pqnlp import findings
 
     found = findings.find_promises(scored, at=at)
-    states = Counter(found["state"])
+    # Without the day of the answer, a year in a sentence may as well be that of an Act.
+    dated = found[found["answered"].notna()]
+    states = Counter(dated["state"])
     day = at or _last_day(scored)
     says = [
-        f"{_counted(len(found), 'sentence promises', 'sentences promise')} something to come: to write, publish, respond, consult. "
-        + (f"At {day}, " if day else "")
-        + f"the day named has passed for {states['overdue']:,}, is running for {states['due']:,}, and is to come for "
-        f"{states['coming']:,}; {states['undated']:,} name no day that can be worked out."
+        f"{_counted(len(found), 'sentence promises', 'sentences promise')} something to come: to write, publish, respond, consult."
     ]
-    says.append(
-        "“Day has passed” does not say that a promise was broken: whether it was kept is not in these answers. "
-        "The table shows those whose day passed first."
-    )
+    if len(dated):
+        says[0] += (
+            f" For {len(dated):,} the day of the answer is known. Of these, at {day}, the time named has passed for "
+            f"{states['overdue']:,}, is running for {states['due']:,}, and is to come for {states['coming']:,}; {states['undated']:,} name "
+            "none that can be worked out."
+        )
+        says.append(
+            "“Passed” does not say that a promise was broken: whether it was kept is not in these answers. The table shows "
+            "those whose time passed longest ago."
+        )
     rows = []
-    late = found[found["state"] == "overdue"].sort_values(["due_to", "id"], kind="stable")
+    late = dated[dated["state"].eq("overdue") & dated["due_to"].ge(dated["answered"])]
+    # Grouped questions share an answer.
+    late = late.sort_values(["due_to", "id"], kind="stable").drop_duplicates(["answered", "sentence"])
     for k, r in enumerate(late.head(SHOWN).itertuples()):
         rows.append([
             answers.link(f"promise-{k}", "An answer with a promise", [r.id]),
