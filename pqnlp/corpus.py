@@ -61,7 +61,7 @@ PROBLEMS = {
 #: Problems that a reading of the text shows again or not; a row that has one of these in its own column is judged anew.
 _JUDGED_ANEW = frozenset({"", "duplicate_id", "failed", "killed"})
 #: Problems of the source, which the text itself does not show.
-_OF_THE_SOURCE = frozenset({"bad_line", "bad_file"})
+_OF_THE_SOURCE = frozenset({"withdrawn", "bad_line", "bad_file"})
 
 MAX_CHARACTERS = 1_000_000
 _CUT_QUESTION = 255

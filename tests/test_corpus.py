@@ -91,6 +91,8 @@ def test_problems_survive_a_second_reading():
     cut = "x y " * 63 + "end..."
     once = read([(QUESTION, "<div>" * 3000 + ANSWER), (QUESTION, cut)])
     assert read(once)["problem"].tolist() == ["unreadable", "truncated"]
+    gone = read(pd.DataFrame({"question": [QUESTION] * 2, "answer": [None, ANSWER], "withdrawn": [True, True]}))
+    assert read(gone)["problem"].tolist() == ["withdrawn", "withdrawn"]
 
 
 @pytest.mark.parametrize(

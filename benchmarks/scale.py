@@ -1,0 +1,190 @@
+"""Measure a run over many rows as `pqnlp score` does it: rate, and peak memory of the main process and of each worker.
+
+python benchmarks/scale.py FILE --rows 250000 --jobs 2 [--no-entities] [--form parquet] [--keep FOLDER]
+
+The rows of FILE are repeated under new ids until there are enough; ids in data/splits.csv that are held out for tests are
+left out. Repeated rows are never scored once for all, since pairs are compared within a shard only. Each run adds a line
+to --log (JSON lines); --plot draws the lines of that file. A run that is ended goes on when it is started again: input,
+parts and output stay in the folder --keep, which is otherwise a temporary one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--form", default="parquet", help="suffix of the output")
+    parser.add_argument("--entities", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--keep", type=Path, help="folder for input, parts and output, so that an ended run can go on")
+    parser.add_argument("--log", type=Path, default=ROOT / "docs" / "scale.jsonl")
+    parser.add_argument("--plot", type=Path, help="PNG to draw from the lines of --log")
+    given = parser.parse_args()
+    if given.file:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = given.keep or Path(scratch)
+            folder.mkdir(parents=True, exist_ok=True)
+            line = run(given, folder)
+        print(tell(line))
+        with given.log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+    if given.plot:
+        plot(given.log, given.plot)
+        print(f"Drawn: {given.plot}")
+
+
+def run(given: argparse.Namespace, folder: Path) -> dict:
+    source = folder / f"rows-{given.rows}.parquet"
+    if not source.exists():
+        write_rows(Path(given.file), source, given.rows)
+    output = folder / f"scored-{given.rows}-{given.jobs}{'' if given.entities else '-labels'}.{given.form}"
+    command = [sys.executable, "-m", "pqnlp", "score", str(source), "-o", str(output), "--jobs", str(given.jobs)]
+    command += ["--quiet", "--progress"] + ([] if given.entities else ["--no-entities"])
+    before = done_rows(output)
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    peaks: dict[int, float] = {}
+    half: dict[int, float] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            for pid, size in sizes(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0.0), size)
+            if done_rows(output) <= given.rows / 2:
+                half.update(peaks)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    load = os.getloadavg()[0]
+    code = process.wait()
+    over.set()
+    watcher.join()
+    if code:
+        sys.exit(f"pqnlp score ended with {code}; what is done is kept in {output}.parts" if given.keep else code)
+    seconds = time.monotonic() - began
+    workers = sorted((size for pid, size in peaks.items() if pid != process.pid), reverse=True)[: given.jobs]
+    return {
+        "rows": given.rows,
+        "jobs": given.jobs,
+        "entities": given.entities,
+        "form": given.form,
+        "seconds": round(seconds, 1),
+        "rows_a_second": round((given.rows - before) / seconds, 1),
+        "went_on_from": before,
+        "main_mb": round(peaks.get(process.pid, 0.0)),
+        "main_mb_at_half": round(half.get(process.pid, 0.0)),
+        "worker_mb": [round(size) for size in workers] if given.jobs > 1 else [],
+        "load_before": round(load, 1),
+        "output_mb": round(output.stat().st_size / 1e6),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ).stdout.strip(),
+    }
+
+
+def sizes(pid: int) -> Iterator[tuple[int, float]]:
+    """Yield process and resident memory in MB of a process and those it started."""
+    try:
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            yield process.pid, process.memory_info().rss / 1e6
+    except psutil.Error:
+        return  # it ended just now
+
+
+def done_rows(output: Path) -> int:
+    """Count the rows in the journal of an unfinished run."""
+    try:
+        with open(f"{output}.parts/journal.jsonl", encoding="utf-8") as journal:
+            return sum(json.loads(line)["rows"] for line in journal if line.endswith("\n"))
+    except (OSError, ValueError):
+        return 0
+
+
+def write_rows(file: Path, output: Path, rows: int) -> None:
+    """Repeat the rows of a Parquet file under new ids, a row group at a time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with (ROOT / "data" / "splits.csv").open(encoding="utf-8") as splits:
+        held_out = pa.array([row["id"] for row in csv.DictReader(splits) if row["split"] == "test"])
+    unfinished = output.with_suffix(".new")
+    writer = None
+    written = 0
+    while written < rows:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=5000):
+            table = pa.Table.from_batches([batch])
+            ids = pc.cast(table["id"], pa.string())
+            table = table.filter(pc.invert(pc.is_in(ids, held_out))).slice(0, rows - written)
+            new = pa.array([str(written + k + 1) for k in range(len(table))])
+            table = table.set_column(table.schema.get_field_index("id"), "id", new)
+            writer = writer or pq.ParquetWriter(unfinished, table.schema)
+            writer.write_table(table)
+            written += len(table)
+            if written >= rows:
+                break
+    writer.close()
+    unfinished.rename(output)
+
+
+def tell(line: dict) -> str:
+    workers = ", ".join(map(str, line["worker_mb"])) or "none"
+    return (
+        f"{line['rows']:,} rows, {line['jobs']} jobs, entities {'in' if line['entities'] else 'ex'}cluded: "
+        f"{line['rows_a_second']:,.0f} rows/s, {line['seconds']:,.0f} s; peak memory in MB: main {line['main_mb']} "
+        f"({line['main_mb_at_half']} at half), workers {workers}; load before {line['load_before']}"
+    )
+
+
+def plot(log: Path, output: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    # The last measurement of each kind stands.
+    lines = list({(line["rows"], line["jobs"], line["entities"]): line for line in lines}.values())
+    figure, (memory, rate) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for jobs, marker in ((1, "o"), (2, "s")):
+        chosen = sorted((line for line in lines if line["jobs"] == jobs and line["entities"]), key=lambda x: x["rows"])
+        if not chosen:
+            continue
+        rows = [line["rows"] for line in chosen]
+        memory.plot(
+            rows, [line["main_mb"] for line in chosen], marker=marker, label=f"main, {jobs} job{'s' * (jobs > 1)}"
+        )
+        if jobs > 1:
+            memory.plot(rows, [max(line["worker_mb"]) for line in chosen], marker="^", label="largest worker, 2 jobs")
+        rate.plot(
+            rows, [line["rows_a_second"] for line in chosen], marker=marker, label=f"{jobs} job{'s' * (jobs > 1)}"
+        )
+    for axes, title in ((memory, "Peak memory, MB"), (rate, "Rows a second, entities included")):
+        axes.set(title=title, xlabel="rows", xscale="log", ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
