@@ -37,6 +37,7 @@ __all__ = ["FORMS", "ExportError", "export_form", "labelling_config", "read_expo
 #: The forms that are written, in the order in which the documentation names them.
 FORMS = ("label-studio", "doccano", "prodigy", "argilla", "csv")
 
+_TOOLS = {"label-studio": "Label Studio", "doccano": "doccano", "prodigy": "Prodigy", "argilla": "Argilla"}
 _EVIDENCE = "evidence"
 _BETWEEN = " > "  # label and reason in one category: tools with a single list of categories have no other place
 _ANSWER_MARK = re.compile(r"\n[ \t]*(?:answer|reply|response)[ \t]*:[ \t]*\n?", re.IGNORECASE)
@@ -132,7 +133,17 @@ def read_export(source: Any, *, encoding: str = "utf-8") -> "pd.DataFrame | None
         for number, record in enumerate(records, 1):
             if not isinstance(record, dict):
                 raise ExportError(f"{name}, record {number}: expected an object, got {record!r:.60}.")
-            for row in reader(record, f"{name}, record {number}"):
+            try:
+                read = list(reader(record, f"{name}, record {number}"))
+            except PqnlpError:
+                raise
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                # A hand-made file can put anything anywhere; which of the many places it was is for the reader to see.
+                raise ExportError(
+                    f"{name}, record {number}: not of the shape that {_TOOLS[form]} exports ({error}). Export it again, or "
+                    "write a table with the columns question, answer and label."
+                ) from None
+            for row in read:
                 row = {"where": name, "row": number, "id": None, "reason": None, "annotator": None} | row
                 if isinstance(row["label"], list):
                     several.append(number)

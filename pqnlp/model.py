@@ -309,8 +309,7 @@ def save(
     import skops.io
 
     folder = Path(folder)
-    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelError(f"{folder} exists and is no model folder: name another, or empty it first.")
+    check_place(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
@@ -344,6 +343,26 @@ def save(
     except OSError as error:
         raise ModelError(f"Cannot write the model folder {folder}: {error.strerror or error}.") from None
     return folder
+
+
+def check_place(folder: str | Path) -> None:
+    """Refuse a folder that `save` could not write, before the work of training is done.
+
+    Parameters
+    ----------
+    folder : path
+
+    Raises
+    ------
+    ModelError
+        If `folder` exists and is something else than a model folder, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder} exists and is no model folder: name another, or empty it first.")
+    place = next((part for part in folder.absolute().parents if part.exists()), Path("/"))
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise ModelError(f"Cannot write the model folder {folder}: {place} cannot be written to. Name another.")
 
 
 def _digest(file: Path) -> str:

@@ -120,8 +120,9 @@ def train(
     """
     from pqnlp.classifier import AnswerClassifier
     from pqnlp.evaluation import measure, unsure_threshold
-    from pqnlp.model import save
+    from pqnlp.model import check_place, save
 
+    check_place(output)
     say = progress or (lambda words: None)
     if weight is not None and not weight > 0:
         raise LabelError(f"The weight is {weight}: give a number above 0.")

@@ -6,7 +6,10 @@ import json
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pqnlp.errors import PqnlpError
 from pqnlp.exports import FORMS, ExportError, labelling_config, read_export, write_export
 from pqnlp.labels import read_labelled
 
@@ -218,3 +221,24 @@ def test_label_studio_s_configuration_is_xml_with_every_label():
 
     root = tree.fromstring(labelling_config(["fixed", 'a "b" & <c>'], ["repaired"]))
     assert [c.get("value") for c in root.iter("Choice")] == ["fixed", 'a "b" & <c>', "repaired"]
+
+
+WORDS = st.sampled_from(
+    ["text", "data", "question", "answer", "annotations", "result", "value", "choices", "labels", "label", "from_name", "start",
+     "end", "cats", "entities", "accept", "spans", "meta", "fields", "responses", "label.responses", "label.responses.status",
+     "user_id", "evidence", "reason", "was_cancelled", "completed_by", "lead_time", "annotation_id", "pair", "Why?\n\nSo."]
+)  # fmt: skip
+PLAIN = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(allow_nan=True) | WORDS | st.text(max_size=8)
+ANYTHING = st.recursive(
+    PLAIN, lambda part: st.lists(part, max_size=3) | st.dictionaries(WORDS, part, max_size=6), max_leaves=20
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.dictionaries(WORDS, ANYTHING, min_size=1, max_size=8), min_size=1, max_size=3))
+def test_no_record_ends_in_a_traceback(records):
+    try:
+        rows = read_export(records)
+    except PqnlpError:
+        return
+    assert rows is None or {"question", "answer", "label", "evidence", "problem"} <= set(rows.columns)

@@ -196,6 +196,22 @@ def test_scores_are_those_of_scikit_learn():
 # --- what is held out -------------------------------------------------------------------------------------------------
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(repairs_path, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "file").write_text("x")
+    for place, words in (("mine", "is no model folder"), ("file/model", "cannot be written to")):
+        said = []
+        with pytest.raises(pqnlp.errors.ModelError, match=words):
+            pqnlp.train(repairs_path, output=tmp_path / place, progress=said.append)
+        assert not said
+
+
+@pytest.fixture
+def repairs_path():
+    return "data/repairs.csv"
+
+
 @pytest.fixture(scope="module")
 def repairs():
     return pd.read_csv("data/repairs.csv", dtype=str)
