@@ -51,8 +51,8 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name == "entities":  # a package that can be called
-        return import_module("pqnlp.entities")
+    if name in ("entities", "findings", "plot"):  # modules; the first can be called
+        return import_module(f"pqnlp.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'pqnlp' has no attribute {name!r}")
     value = getattr(import_module(f"pqnlp.{_HOME[name]}"), name)
