@@ -28,7 +28,7 @@ PARLIAMENTS = (
     (59, date(2024, 7, 4), date(2024, 7, 9), None),
 )
 # First and last sitting day of each session, keyed as Parliament writes it (House of Commons sessional returns).
-SESSIONS = {
+SESSIONS: dict[str, Interval] = {
     "2010-12": (date(2010, 5, 18), date(2012, 5, 1)),
     "2012-13": (date(2012, 5, 9), date(2013, 4, 25)),
     "2013-14": (date(2013, 5, 8), date(2014, 5, 14)),
@@ -40,6 +40,10 @@ SESSIONS = {
     "2021-22": (date(2021, 5, 11), date(2022, 4, 28)),
     "2022-23": (date(2022, 5, 10), date(2023, 10, 26)),
     "2023-24": (date(2023, 11, 7), date(2024, 5, 24)),
+    # Parliament met on 9 July 2024 (announced by 10 Downing Street on 30 May 2024) and the King's Speech of 13 May 2026 opened
+    # the second session (ministers' answers of May 2026 name the day). The day of prorogation is left open: no source at hand.
+    "2024-26": (date(2024, 7, 9), None),
+    "2026-27": (date(2026, 5, 13), None),
 }
 _SEASONS = {"spring": (3, 5), "summer": (6, 8), "autumn": (9, 11), "winter": (12, 2)}
 _DAY = timedelta(days=1)

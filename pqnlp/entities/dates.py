@@ -755,6 +755,18 @@ _NAMED_EVENT = re.compile(
 _LAW = re.compile(r"\b(?:Act|Bill|Regulations|Order)\b")
 
 
+_LEFT_SINCE = re.compile(r"(?:been|left|become|gone)\b")
+_DONE_SINCE = re.compile(r"(?:\w+ly )?(?:\w{2,}ed|begun|given|taken|made|met|held|set|sent|sold|grown|risen|fallen|come|written|built|won|lost)\b")
+_HAS_BEFORE = re.compile(r"\b(?:has|have|had|having|was|were|is|are|be)(?: not| also)? $|[’']ve $")
+
+
+def _is_adverb(text: str, start: int, end: int) -> bool:
+    """Tell "has since left the service" from "since its launch": the first gives no period."""
+    if _LEFT_SINCE.match(text, end) is not None:
+        return True
+    return _DONE_SINCE.match(text, end) is not None and _HAS_BEFORE.search(text, max(0, start - 12), start) is not None
+
+
 def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
     out: list[_Date] = []
     i = 0
@@ -772,7 +784,7 @@ def _combine(atoms: list[_Date], text: str, today: date | None) -> list[_Date]:
             ):
                 continue  # the date takes "since" as its prefix
             event = _EVENT.match(text, d.end)
-            if event is not None and _LAW.search(event.group()) is None:
+            if event is not None and _LAW.search(event.group()) is None and not _is_adverb(text, d.start, d.end):
                 end = event.end()
                 while text[end - 1] == " ":
                     end -= 1

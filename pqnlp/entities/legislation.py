@@ -96,6 +96,7 @@ _PROVISION_AFTER = re.compile(
     r",? (?:[Ss]ections?|[Aa]rticles?|[Ss]chedules?|[Rr]egulations?|[Pp]art) \d+[A-Z]{0,2}(?:\(\w{1,4}\))*(?![\w/]| (?:of|to)\b|,? \d)"
 )
 # Words that stand before a title, with the link between: "the debate on the ... Bill"
+_MONTHS = frozenset("January February March April June July August September October November December".split())
 _ABOUT = frozenset(
     "Question Questions Debate Consultation Statement Statements Committee Answer Briefing Report Inquiry Approach".split()
 )
@@ -116,7 +117,7 @@ _BEFORE_SHORT = re.compile(
     r"(?:(?<![\w/])(?P<year>1[89]\d\d|20\d\d)|\b(?P<article>[Tt]he(?: said| new| proposed| same| draft| referenced| underpinning| forthcoming| final| original| revised| updated)?|[Tt]h(?:is|at|ese|ose))) $"
 )
 _NOT_SHORT_AFTER = re.compile(
-    r" (?:of (?:the )?[A-Z]\w*|on [A-Z]\w*|for the [A-Z]\w*|against|to [A-Z]\w*|paper|number|payer)\b|-|’? ?No\b"
+    r" (?:of (?:the )?[A-Z]\w*|on (?:the )?[A-Z]\w*|for the [A-Z]\w*|against|to [A-Z]\w*|paper|number|payer)\b|-|’? ?No\b"
 )
 
 TitleTable = Mapping[str, str]
@@ -335,7 +336,7 @@ def _title_start(text: str, end: int, titles: _Titles, head_end: int | None = No
             cut = i + 1
         elif word in ("Kong’s", "Kong's"):
             cut = i + 1
-        elif word in _LEADING and i == cut:
+        elif (word in _LEADING or word in _MONTHS) and i == cut:
             cut = i + 1
         elif word in _PROVISION_WORDS and i >= cut and re.match(r"[\dIVX]", nxt or ""):
             cut = i + 2
@@ -557,7 +558,7 @@ def _cited(text: str, titles: _Titles, heads: list[Head]) -> list[_Cited]:
         if tail is not None:
             title += text[end : tail.end("ext")] if tail["ext"] else ""
             title_end = tail.end()
-        elif head in _TREATY and (
+        elif (head in _TREATY or head == "agreement") and (
             head not in ("Agreement", "agreement", "FTA")
             or text.startswith((" concerning", " on the", " in respect of"), end)
         ):
