@@ -174,8 +174,20 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
     if missing:
         raise LabelError(f"{splits} has no column {sorted(missing)}: expected id, split and group.")
     table = table.drop_duplicates("id")
+    odd = table[~table["split"].isin(("train", "test"))]
+    if len(odd):
+        raise LabelError(
+            f"{splits} has {odd['split'].iloc[0]!r} in the column 'split' ({len(odd):,} rows, the first id {odd['id'].iloc[0]}): "
+            "expected train or test."
+        )
+    if not pd.api.types.is_integer_dtype(table["group"]):
+        table["group"] = pd.factorize(table["group"])[0]
     out = rows.merge(table[["id", "split", "group"]], on="id", how="left", validate="many_to_one")
     done = Split(out, by=f"the table {Path(splits).name}")
+    if not out["split"].eq("test").any():
+        done.notices.append(
+            f"{splits} holds out none of these rows: nothing is measured. Its ids are other ones, or all train."
+        )
     # Rows that the table does not know are trained on, unless their answer is near one that is held out.
     unknown = out["split"].isna()
     if unknown.any():

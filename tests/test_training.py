@@ -289,6 +289,7 @@ def test_nothing_is_held_out_where_that_is_wished(repairs, tmp_path):
         ({"weight": 0}, "above 0"),
         ({"weight": 2}, "nothing to weigh"),
         ({"codebook": "nowhere.md"}, "Cannot read nowhere.md"),
+        ({"splits": "data/repairs.csv"}, "has no column ['group', 'split']"),
         ({"splits": "nowhere.csv"}, "Cannot read the table of splits nowhere.csv"),
         ({"splits": "data/splits.csv", "group_by": "building"}, "leave out --group-by"),
     ],
@@ -297,6 +298,21 @@ def test_options_that_do_not_fit_are_told(repairs, tmp_path, options, words):
     with pytest.raises(LabelError) as error:
         pqnlp.train(repairs, output=tmp_path / "m", parameters=SMALL, **options)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ("id,split,group\nrepair-001,dev,1\n", "has 'dev' in the column 'split' (1 rows, the first id repair-001)"),
+        ("id,split,group\nother,test,a\n", "holds out none of these rows"),
+    ],
+)
+def test_tables_of_splits_that_do_not_fit_are_told(repairs, write, splits, words):
+    try:
+        told = hold_out(read_labelled(repairs), splits=write("s.csv", splits)).notices[0]
+    except LabelError as error:
+        told = str(error)
+    assert words in told
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
