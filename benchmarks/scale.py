@@ -63,12 +63,14 @@ def run(given: argparse.Namespace, folder: Path) -> dict:
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
     peaks: dict[int, float] = {}
     half: dict[int, float] = {}
+    cpu: dict[int, float] = {}
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(0.5):
-            for pid, size in sizes(process.pid):
+            for pid, size, seconds in sizes(process.pid):
                 peaks[pid] = max(peaks.get(pid, 0.0), size)
+                cpu[pid] = seconds
             if done_rows(output) <= given.rows / 2:
                 half.update(peaks)
 
@@ -89,6 +91,7 @@ def run(given: argparse.Namespace, folder: Path) -> dict:
         "form": given.form,
         "seconds": round(seconds, 1),
         "rows_a_second": round((given.rows - before) / seconds, 1),
+        "cpu_seconds": round(sum(cpu.values()), 1),
         "went_on_from": before,
         "main_mb": round(peaks.get(process.pid, 0.0)),
         "main_mb_at_half": round(half.get(process.pid, 0.0)),
@@ -101,12 +104,13 @@ def run(given: argparse.Namespace, folder: Path) -> dict:
     }
 
 
-def sizes(pid: int) -> Iterator[tuple[int, float]]:
-    """Yield process and resident memory in MB of a process and those it started."""
+def sizes(pid: int) -> Iterator[tuple[int, float, float]]:
+    """Yield the number, resident memory in MB and processor time in seconds of a process and those it started."""
     try:
         parent = psutil.Process(pid)
         for process in (parent, *parent.children(recursive=True)):
-            yield process.pid, process.memory_info().rss / 1e6
+            times = process.cpu_times()
+            yield process.pid, process.memory_info().rss / 1e6, times.user + times.system
     except psutil.Error:
         return  # it ended just now
 
@@ -151,7 +155,7 @@ def tell(line: dict) -> str:
     workers = ", ".join(map(str, line["worker_mb"])) or "none"
     return (
         f"{line['rows']:,} rows, {line['jobs']} jobs, entities {'in' if line['entities'] else 'ex'}cluded: "
-        f"{line['rows_a_second']:,.0f} rows/s, {line['seconds']:,.0f} s; peak memory in MB: main {line['main_mb']} "
+        f"{line['rows_a_second']:,.0f} rows/s, {line['seconds']:,.0f} s ({line['cpu_seconds']:,.0f} s of processors); peak memory in MB: main {line['main_mb']} "
         f"({line['main_mb_at_half']} at half), workers {workers}; load before {line['load_before']}"
     )
 

@@ -6,13 +6,14 @@ import json
 import os
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pqnlp.corpus import read
+from pqnlp.corpus import read, used_columns
 from pqnlp.errors import ReadError
-from pqnlp.formats import SUFFIXES, count_rows
+from pqnlp.formats import SUFFIXES, count_rows, file_rows, file_tables, input_files
 
 ROWS = [
     {"id": str(k), "question": f"To ask how many boats {k} left.", "answer_html": f"<p>{k} left.</p>"}
@@ -382,3 +383,105 @@ def test_random_bytes_give_rows_or_a_clear_error(suffix, content, encoding, tmp_
 )
 def test_rows_are_counted_where_that_is_cheap(name, content, expected, write):
     assert count_rows([str(write(name, content))]) == expected
+
+
+# --- piece by piece ---------------------------------------------------------------------------------------------------
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.Codec("zstd").compress(content).to_pybytes()
+
+
+MANY = [{"id": str(k), "question": "To ask “how many”\n boats.", "answer": f"{k} left, for £3."} for k in range(12_000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "pack"),
+    [
+        ("t.csv", "utf-8", bytes),
+        ("t.csv", "cp1252", bytes),
+        ("t.csv", "utf-16", bytes),
+        ("t.csv.zst", "utf-8", zstd),
+        ("t.csv.gz", "utf-8", lambda content: gzip.compress(content[:99]) + gzip.compress(content[99:])),
+        ("t.jsonl", "cp1252", bytes),
+        ("t.jsonl", "utf-16-le", bytes),
+        ("t.jsonl.zst", "utf-8", lambda content: zstd(content[:99]) + zstd(content[99:])),
+    ],
+)
+def test_large_files_come_in_pieces(name, encoding, pack, write):
+    text = (
+        pd.DataFrame(MANY).to_csv(index=False)
+        if ".csv" in name
+        else "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in MANY)
+    )
+    path = write(name, pack(text.encode(encoding)))
+    pieces = [table for table, _ in file_tables(path, encoding=encoding)]
+    assert [len(piece) for piece in pieces] == [5000, 5000, 2000]
+    assert pd.concat(pieces).to_dict("records") == MANY
+    assert file_rows(path, encoding=encoding) == file_rows(path, encoding=encoding, skip_bad_lines=True) == 12_000
+
+
+def test_a_parquet_file_of_one_row_group_comes_in_pieces_and_without_unused_columns(write):
+    path = write("t.parquet", parquet(pd.DataFrame(MANY).assign(mine=1)))
+    pieces = [table for table, _ in file_tables(path, columns=used_columns)]
+    assert [len(piece) for piece in pieces] == [5000, 5000, 2000]
+    assert list(pieces[0].columns) == ["id", "question", "answer"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_bytes_that_cannot_be_decoded_are_named_wherever_they_stand(name, write):
+    frame = pd.DataFrame(MANY)
+    text = frame.to_csv(index=False) if name == "t.csv" else frame.to_json(orient="records", lines=True)
+    content = text.encode()
+    at = content.index(b"11000 left")
+    line = content.count(b"\n", 0, at) + 1
+    path = write(name, content[:at] + b"\xff" + content[at:])
+    with pytest.raises(ReadError, match=rf"is not utf-8 at byte {at} \(line {line}\)"):
+        list(file_tables(path))
+
+
+def test_json_lines_are_handed_on_before_they_fill_the_memory(write):
+    rows = [{"question": "To ask why.", "answer": "Because. " * 400_000}] * 5
+    path = write("t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert [len(table) for table, _ in file_tables(path)] == [3, 2]
+
+
+def test_a_field_that_later_json_lines_lack_is_missing_there(write):
+    rows = [*ROWS[:3], *[{"id": str(k), "question": "To ask why."} for k in range(6000)]]
+    path = write("t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    frame = read(path)
+    assert len(frame) == 6003 and (frame["problem"] == "unanswered").sum() == 6000
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (json.dumps({"results": [{"value": row} for row in ROWS]}), 40),  # a page of the API on one line
+        (json.dumps({"value": ROWS[0]}), 1),
+        (json.dumps(ROWS[0], indent=1), 1),
+        ("\n\n" + json.dumps(ROWS[0]) + "\n\n", 1),
+        (json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[1]), 2),
+    ],
+)
+def test_objects_without_a_suffix_are_told_apart(content, rows, write):
+    assert len(read(write("data", content))) == rows
+
+
+def test_lines_that_are_not_json_are_passed_over_if_asked_for(write):
+    lines = [json.dumps(row).encode() for row in ROWS[:4]]
+    path = write("t.jsonl", b"\n".join([lines[0], b"{", lines[1], b"\xff", b"[1]", lines[2]]))
+    tables = [table for table, _ in file_tables(path, skip_bad_lines=True)]
+    ids = [value for table in tables for value in table["id"]]
+    assert ids == ["1", f"{path}:2", "2", f"{path}:4", f"{path}:5", "3"]
+    assert file_rows(path, skip_bad_lines=True) == 6
+    with pytest.raises(ReadError, match="line 1: not JSON"):
+        list(file_tables(write("u.jsonl", b"{\n" + lines[0]), skip_bad_lines=True))
+
+
+def test_files_are_listed_in_the_order_given_and_by_name(write, tmp_path):
+    for name in ("in/b.csv", "in/a.csv", "in/deep/c.csv", "z.csv"):
+        write(name, "question,answer\n")
+    names = [str(path.relative_to(tmp_path)) for path in input_files([tmp_path / "z.csv", tmp_path / "in"])]
+    assert names == ["z.csv", "in/a.csv", "in/b.csv"]
+    assert len(input_files([str(tmp_path / "**" / "*.csv")])) == 4
+    assert len(input_files([str(tmp_path / "**")])) == 4

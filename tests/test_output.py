@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pqnlp.output import TableWriter, WriteError, first_rows, output_form, write_table
+from pqnlp import output
+from pqnlp.output import TableWriter, WriteError, encode, first_rows, join_parts, output_form, write_table
 
 MENTION = {
     "field": "answer",
@@ -190,3 +191,35 @@ def test_the_suffix_tells_the_form(path, form):
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.jsonl.gz", "t.parquet"])
 def test_first_rows_are_read_back(name, tmp_path):
     assert first_rows(in_batches(tmp_path / name), 2)["id"].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl.zst", "t.tsv.zst"])
+def test_zstd_is_written_and_read_back(name, tmp_path):
+    path = in_batches(tmp_path / name)
+    assert path.read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    assert first_rows(path)["id"].tolist() == ["1", "2", "3"]
+    assert first_rows(path, 2)["id"].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz", "t.jsonl.zst", "t.parquet"])
+def test_parts_joined_are_one_table(name, tmp_path):
+    form, packing = output_form(name)
+    parts = [tmp_path / "0", tmp_path / "1"]
+    for part, frame in zip(parts, (FIRST, SECOND), strict=True):
+        part.write_bytes(encode(frame, form, packing))
+    join_parts(parts, tmp_path / name, form, packing, columns=list(FIRST.columns), metadata={"k": "v"})
+    assert first_rows(tmp_path / name)["id"].tolist() == ["1", "2", "3"]
+    if form == "parquet":
+        assert pq.read_table(tmp_path / name).column("entities").to_pylist() == [[], [], [MENTION]]
+        assert pq.read_schema(tmp_path / name).metadata == {b"k": b"v"}
+
+
+def test_row_groups_are_of_one_size_whatever_the_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "ROW_GROUP_ROWS", 10)
+    parts = []
+    for number, size in enumerate([3, 14, 2, 25, 1]):
+        parts.append(tmp_path / str(number))
+        parts[-1].write_bytes(encode(pd.DataFrame({"id": [str(k) for k in range(size)]}), "parquet"))
+    join_parts(parts, tmp_path / "t.parquet", "parquet", columns=["id"])
+    groups = pq.ParquetFile(tmp_path / "t.parquet").metadata
+    assert [groups.row_group(k).num_rows for k in range(groups.num_row_groups)] == [10, 10, 10, 10, 5]
