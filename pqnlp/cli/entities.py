@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from pqnlp.cli.app import app
-from pqnlp.cli.console import bar, open_console, print_table
+from pqnlp.cli.console import bar, count, open_console, print_table
 from pqnlp.cli.options import (
     Encoding,
     Inputs,
+    ModelDir,
     Output,
     Progress,
     check_not_input,
@@ -22,6 +23,7 @@ from pqnlp.errors import ReadError
 def entities(
     inputs: Inputs,
     output: Output,
+    model: ModelDir = None,
     encoding: Encoding = "utf-8",
     progress: Progress = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
@@ -45,19 +47,20 @@ def entities(
         from pqnlp.corpus import read_batches
         from pqnlp.pipeline import build_pipeline
 
-        tagger = SimpleNamespace(nlp=build_pipeline())  # entities need no fitted model
+        # Entities need no fitted classifier; a folder may hold a recogniser of its own.
+        tagger = pqnlp.load(model) if model else SimpleNamespace(nlp=build_pipeline())
         for batch in read_batches(inputs if len(inputs) > 1 else inputs[0], encoding=encoding):
             table = pqnlp.entities(batch, model=tagger)
             table["row"] += pairs
             writer.write(table)
-            for kind, count in table["type"].value_counts().items():
-                counts[kind] = counts.get(kind, 0) + int(count)
+            for kind, found in table["type"].value_counts().items():
+                counts[kind] = counts.get(kind, 0) + int(found)
             pairs += len(batch)
             advance(len(batch))
     if not quiet:
         console = open_console(err=output == "-")
         rows = [
-            (kind, f"{count:,}", f"{count / pairs:.2f}") for kind, count in sorted(counts.items(), key=lambda c: -c[1])
+            (kind, f"{found:,}", f"{found / pairs:.2f}") for kind, found in sorted(counts.items(), key=lambda c: -c[1])
         ]
         print_table(console, f"{writer.rows:,} mentions in {pairs:,} pairs", ["type", "mentions", "a pair"], rows)
         if output != "-":
