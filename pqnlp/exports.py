@@ -32,7 +32,7 @@ from pqnlp.errors import PqnlpError, ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMS", "ExportError", "export_form", "labelling_config", "read_export", "write_export"]
+__all__ = ["FORMS", "ExportError", "export_form", "labelling_config", "read_export", "read_records", "write_export"]
 
 #: The forms that are written, in the order in which the documentation names them.
 FORMS = ("label-studio", "doccano", "prodigy", "argilla", "csv")
@@ -118,7 +118,7 @@ def read_export(source: Any, *, encoding: str = "utf-8") -> "pd.DataFrame | None
     import pandas as pd
 
     parts = []
-    for name, records in _sources(source, encoding):
+    for name, records in read_records(source, encoding):
         form = export_form(next(iter(records), None))
         if form is None:
             return None
@@ -157,7 +157,18 @@ def read_export(source: Any, *, encoding: str = "utf-8") -> "pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def _sources(source: Any, encoding: str) -> Iterator[tuple[str, list]]:
+def read_records(source: Any, encoding: str = "utf-8") -> Iterator[tuple[str, list]]:
+    """Yield name and objects of each JSON or JSON lines file; other files are passed over.
+
+    Parameters
+    ----------
+    source : path or list of dict
+    encoding : str, default "utf-8"
+
+    Yields
+    ------
+    (str, list)
+    """
     if isinstance(source, (list, tuple)):
         yield "the list", list(source)
         return
@@ -200,8 +211,10 @@ def _records(file: Path, encoding: str) -> list | None:
             continue
         try:
             records.append(json.loads(line))
+            if len(records) == 1 and export_form(records[0]) is None:
+                return None
         except (ValueError, RecursionError) as error:
-            if not records or export_form(records[0]) is None:
+            if not records:
                 return None
             reason = getattr(error, "msg", "nested too deeply")
             raise ReadError(f"{file}, line {number}: not JSON ({reason}). Export it again: the file is cut.") from None

@@ -153,6 +153,7 @@ def train(
     if is_shipped_scheme and not from_scratch:
         shipped, notice = _shipped_rows(rows, texts, encoding)
         notices += [notice] if notice else []
+        notices += _among_measured(rows) if splits is None else []
         if len(shipped):
             rows, inferred = _added(rows, shipped, say)
             annotated.append(_shipped_data("asks.jsonl"))
@@ -271,6 +272,19 @@ def _shipped_rows(rows: "pd.DataFrame", texts: Any, encoding: str) -> tuple["pd.
     shipped = shipped[~np.array(same, dtype=bool)].reset_index(drop=True)
     lost = len(wanted) - len(found)
     return shipped, f"The texts given lack those of {lost:,} shipped labels. {mend}" if lost else ""
+
+
+def _among_measured(rows: "pd.DataFrame") -> list[str]:
+    import pandas as pd
+
+    splits = pd.read_csv(_shipped_data("splits.csv"), dtype=str)
+    among = rows["id"].astype(str).isin(splits.loc[splits["split"].eq("test"), "id"])
+    if not among.any():
+        return []
+    return [
+        f"{int(among.sum()):,} of your rows are among those that shipped models are measured on ({name_rows(rows[among])}). "
+        "Do not measure this model on the test rows of data/splits.csv, or hold them out by --splits."
+    ]
 
 
 def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.DataFrame", int]:

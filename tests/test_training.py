@@ -435,11 +435,19 @@ def test_shipped_labels_without_texts_are_told_of(sample, pretend, tmp_path, tex
 def test_nothing_is_added_to_the_shipped_labels_themselves_or_to_another_scheme(repairs, pretend, tmp_path):
     rows, texts = pretend
     done = pqnlp.train(rows, output=tmp_path / "m", texts=texts, held_out=0, parameters=SMALL)
-    assert done["rows"] == 28 + 2 and not done["notices"]
+    assert done["rows"] == 28 + 2
+    assert done["notices"] == [
+        "2 of your rows are among those that shipped models are measured on (rows 1, 2 of the table). Do not measure this "
+        "model on the test rows of data/splits.csv, or hold them out by --splits."
+    ]
+    done = pqnlp.train(rows, output=tmp_path / "m", texts=texts, splits=tmp_path / "splits.csv", parameters=SMALL)
+    assert done["rows"] == 28 and done["scores"]["n"] == 2
+    assert not any("shipped" in notice for notice in done["notices"])
     done = pqnlp.train(repairs, output=tmp_path / "m", texts=texts, parameters=SMALL)
     assert not done["notices"] and not (tmp_path / "m" / "codebook.md").exists()
 
 
+@pytest.mark.filterwarnings("ignore:.*only one label in common")  # a single held-out row
 def test_shipped_rows_near_a_held_out_one_are_not_trained_on(sample, pretend, tmp_path):
     rows, texts = pretend
     mine = rows.iloc[[4]].assign(id="mine", question="Another question?")
