@@ -73,7 +73,7 @@ def find_inconsistencies(
     scored: Any,
     *,
     texts: Any = None,
-    threshold: float = 0.8,
+    threshold: float = 0.85,
     min_contrast: float = 0.5,
     same_answer: float = 0.6,
     progress: Callable[[int], None] | None = None,
@@ -86,9 +86,10 @@ def find_inconsistencies(
         See `pqnlp.findings.read_scored`.
     texts : as for `pqnlp.read`, optional
         Where the texts are, if `scored` has none.
-    threshold : float, default 0.8
+    threshold : float, default 0.85
         Jaccard similarity of the word pairs of two questions, whom they are put to left out, from which they are one
-        question. Names and numbers have to be the same besides.
+        question. Names and numbers have to be the same besides. The two answers that are compared have such questions
+        themselves; what a group holds is tied by one or more steps.
     min_contrast : float, default 0.5
         The least probability, by the model, that the two answers are of different kinds.
     same_answer : float, default 0.6
@@ -122,7 +123,8 @@ def find_inconsistencies(
             progress(1000)
     if progress is not None:
         progress(len(rows) % 1000)
-    groups = near_duplicate_groups([_normal(text) for text in asked], threshold=threshold, shingle=2)
+    words = [_normal(text) for text in asked]
+    groups = near_duplicate_groups(words, threshold=threshold, shingle=2)
     members: dict[tuple[int, frozenset[str]], list[int]] = {}
     for k, group in enumerate(groups):
         members.setdefault((int(group), _named(asked[k])), []).append(k)
@@ -132,10 +134,10 @@ def find_inconsistencies(
     for group in members.values():
         if len({labels[k] for k in group}) < 2:
             continue
-        best = _sharpest(group, labels, answers, chances, same_answer)
+        best = _sharpest(group, labels, answers, words, chances, same_answer, threshold)
         if best is None or best[0] < min_contrast:
             continue
-        out.append(_row(rows, asked, group, best))
+        out.append(_row(rows, words, group, best))
     columns = ["group", "question", "n", "labels", "ids", "uins", "answered", "departments", "differs", "a_id", "b_id"]
     columns += ["a_label", "b_label", "contrast", "similarity", "answer_similarity"]
     out.sort(key=lambda row: (-row["contrast"], row["a_id"]))
@@ -143,7 +145,13 @@ def find_inconsistencies(
 
 
 def _sharpest(
-    group: list[int], labels: list[str], answers: list[str], chances: dict, same_answer: float
+    group: list[int],
+    labels: list[str],
+    answers: list[str],
+    words: list[str],
+    chances: dict,
+    same_answer: float,
+    threshold: float,
 ) -> tuple[float, int, int, float] | None:
     """Return the two answers that differ in label most surely, among those that differ in wording too."""
     surest: dict[str, list[int]] = {}
@@ -160,7 +168,7 @@ def _sharpest(
         for a in surest[one]:
             for b in surest[other]:
                 alike = _jaccard(_shingles(answers[a], 2), _shingles(answers[b], 2))
-                if alike > same_answer:
+                if alike > same_answer or _jaccard(_shingles(words[a], 2), _shingles(words[b], 2)) < threshold:
                     continue
                 contrast = _contrast(chances, labels, a, b)
                 if best is None or contrast > best[0]:
@@ -181,7 +189,7 @@ def _contrast(chances: dict, labels: list[str], a: int, b: int) -> float:
     return float(labels[a] != labels[b]) if same != same else 1.0 - same
 
 
-def _row(rows: "pd.DataFrame", asked: list[str], group: Iterable[int], best: tuple[float, int, int, float]) -> dict:
+def _row(rows: "pd.DataFrame", words: list[str], group: Iterable[int], best: tuple[float, int, int, float]) -> dict:
     contrast, a, b, alike = best
     order = sorted(group, key=lambda k: (rows.at[k, "answered"] or rows.at[k, "tabled"] or "9999", k))
     if order.index(b) < order.index(a):
@@ -201,7 +209,7 @@ def _row(rows: "pd.DataFrame", asked: list[str], group: Iterable[int], best: tup
         "a_label": column["label"][a],
         "b_label": column["label"][b],
         "contrast": round(contrast, 4),
-        "similarity": round(_jaccard(_shingles(_normal(asked[a]), 2), _shingles(_normal(asked[b]), 2)), 4),
+        "similarity": round(_jaccard(_shingles(words[a], 2), _shingles(words[b], 2)), 4),
         "answer_similarity": round(alike, 4),
     }
 

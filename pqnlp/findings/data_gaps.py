@@ -22,7 +22,7 @@ _GAP = {
       | (?:exceed|above|breach)\w*\s+(?:the\s+)?(?:\w+\s+){0,3}(?:cost|disproportionate)\s+(?:\w+\s+)?(?:limit|threshold)
       | too\s+(?:costly|expensive)\s+to
       | \bmanual(?:ly)?\s+(?:\w+\s+){0,2}(?:search|review|trawl|check|examin|collat|interrogat|inspect|extract)\w*(?=[^.]{0,200}\b(?:cost|disproportionate|resource|would\s+(?:be\s+)?requir))""",
-    "not_collected": rf"""\b(?:not|never|no\s+longer)\s+(?:\w+\s+){{0,4}}?(?:collect(?:ed|s)?|collate[ds]?|gather(?:ed)?|captured?|compiled?|monitor(?:ed)?|track(?:ed)?|recorded|record)\b
+    "not_collected": rf"""\b(?:not|never|no\s+longer)\s+(?:(?!(?:it|they|that|which|who|the)\b)\w+\s+){{0,4}}?(?:collect(?:ed|s)?|collate[ds]?|gather(?:ed)?|captured?|compiled?|monitor(?:ed)?|track(?:ed)?|recorded|record)\b
       | \bno\s+(?:central\s+|national\s+|routine\s+)?{_INFORMATION}\s+(?:is|are|was|were|has\s+been|have\s+been)\s+(?:\w+\s+)?(?:collected|recorded|collated|gathered)""",
     "not_held": rf"""\b(?:not|nor|neither)\s+(?:\w+\s+){{0,4}}?(?:hold|held|kept|keep|possess|retain(?:ed)?|maintain(?:ed)?)\b
       | \bno\s+(?:central\s+|such\s+|national\s+|specific\s+)?{_INFORMATION}\b[^.;]{{0,40}}?\b(?:held|hold|available|exists?)\b
@@ -47,7 +47,7 @@ _ABOUT_DATA = re.compile(
 # "does not hold a position", "is not held to account", "will not be collecting litter": no data.
 _NO_DATA = re.compile(
     r"\b(?:hold|held|have|keep|retain|maintain)\s+(?:\w+\s+){0,2}(?:positions?|powers?|views?|meetings?|shares?|office|responsibility|stocks?|reserves?|accountable|to\s+account|talks|discussions|plans?)\b"
-    r"|\b(?:previous\s+(?:administration|government)s?|in\s+a\s+position|speculat|comment|individual\s+cases|confidential|commercially|national\s+security|operational\s+security|prejudice)",
+    r"|\b(?:previous\s+(?:administration|government)s?|in\s+a\s+position|speculat|comment|individual\s+cases|confidential|commercially|national\s+security|operational(?:ly)?\s+(?:security|nature|sensitiv\w+|reasons)|prejudice|not\s+issue)",
     re.IGNORECASE,
 )
 # What is not yet there is deferred, not missing.
@@ -212,11 +212,12 @@ def _stem(word: str) -> str:
 
 def _meant(question: str, clauses: list[_Clause], sentence: str) -> list[_Clause]:
     """Return the asks that a sentence of the answer means."""
-    if len(clauses) == 1 or _ASKED_FOR.search(sentence):
-        return clauses
     said = _content(sentence)
     shared = [len(_content(question[c.start : c.end]) & said) for c in clauses]
     best = max(shared)
+    # "The information requested" is all of it, unless the sentence goes on to say which.
+    if len(clauses) == 1 or (best < 2 and _ASKED_FOR.search(sentence)):
+        return clauses
     return [clauses[shared.index(best)]]
 
 
@@ -258,7 +259,8 @@ def _sought(clause: str, on: str) -> Sought:
         measure = f"number of {rest}" if lead["many"] else f"amount {rest}" if lead["much"] else rest
     measure = _LIMB.sub("", measure)
     measure = re.sub(r"\s+([,;.])", r"\1", " ".join(measure.split()))
-    measure = re.sub(r"(?:[,;]\s*)+(?:and\s*)?(?=[,;]|and\b)", "", measure).strip(" ,;.?-")
+    measure = re.sub(r"(?:[,;]\s*)+(?:and\b\s*)?(?=[,;])", "", measure)  # what stood between was cut out
+    measure = re.sub(r"[,;\s]+(?=and\b)", " ", measure).strip(" ,;.?-")
     measure = re.sub(r"(?:[\s,]*\b(?:and|or|in|by|for|of|the|each|since|between|during))+$", "", measure).strip(" ,;")
     period, first, last = _period(clause, mentions)
     return Sought(measure, [" ".join(place.split()) for _, place in sorted(places)], period, first, last)

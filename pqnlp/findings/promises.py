@@ -69,8 +69,10 @@ _FUTURE = re.compile(
       | \blooking\s+forward\s+to\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# "will shortly publish", "will, in the coming weeks, consult", "will consider and publish"; a negative ends it.
-_BETWEEN = r"\s*,?\s*(?:(?!not\b|never\b|only\b|neither\b)[\w’'-]+,?\s+){0,5}?"
+# "will shortly publish", "will, in the coming weeks, consult", "will consider and publish". A negative ends it, and so does what a noun
+# stands after: "will present their review", "will be informed by this review".
+_STOPPED = r"not|never|only|neither|the|an?|this|that|these|those|their|our|its|his|her|any|by|of|for|at|in|on|from|with|which|who"
+_BETWEEN = rf"(?:\s*,[^,;]{{3,40}},)?\s+(?:(?!(?:{_STOPPED})\b)[\w’'-]+\s+){{0,4}}?"
 _SOON = r"""(?:in\s+due\s+course|(?:very\s+)?shortly|(?:very\s+)?soon(?:\s+as\b.{0,50}?(?=[,.;]|$))?|as\s+soon\s+as\b[^,.;]{0,60}|imminently
   | in\s+the\s+(?:near\s+future|(?:coming|next\s+few|next\s+couple\s+of)\s+(?:days|weeks|months)|usual\s+way|normal\s+way|new\s+year|course\s+of\s+time)
   | over\s+the\s+coming\s+(?:days|weeks|months|year)|at\s+the\s+earliest\s+(?:possible\s+)?opportunity|when\s+parliamentary\s+time\s+(?:allows|permits)
@@ -86,6 +88,10 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 # "are due to be released": people, not papers.
+# Money "made available" is spent, not published; a consultation that "will seek views" is there already.
+_MONEY = re.compile(r"£|\bfund(?:s|ing)?\b|\bgrants?\b|\bmoney\b|\binvestment\b|\bsupport\b", re.IGNORECASE)
+_CONSULTATION = re.compile(r"\b(?:consultation|it|this|review|call\s+for\s+evidence)\s+$", re.IGNORECASE)
+_TOLD = re.compile(r"\b(?:announced|confirmed|said|stated|committed|published|set\s+out)\b", re.IGNORECASE)
 _CUSTODY = re.compile(r"\b(?:offenders?|prisoners?|custody|prisons?|licence)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(
     r"[;:]|,\s*(?:which|who|where|while|but|so|as|and|with|whilst|following|including)\b|\s+(?:which|that\s+will|but|so\s+that)\s",
@@ -108,8 +114,12 @@ _PLANS_TOLD = re.compile(
 )
 _CONTINUOUS = {
     "write": "writing\\s+to", "publish": "publishing|releasing", "respond": "responding", "consult": "consulting",
-    "legislate": "legislating", "announce": "announcing|setting\\s+(?:\\w+\\s+){0,2}out", "launch": "launching|introducing",
+    "legislate": "legislating|(?:introducing|bringing\\s+forward)\\s+(?:\\w+\\s+){0,3}(?:legislation|regulations|bill)", "announce": "announcing|setting\\s+(?:\\w+\\s+){0,2}out", "launch": "launching|introducing",
 }  # fmt: skip
+# Dates that need no preposition to say when something will be.
+_TIMED = re.compile(
+    r"(?:this|next|later|early|late|mid|end|tomorrow|today|on|in|by|before|during|within)\b", re.IGNORECASE
+)
 _BARE_SEASON = re.compile(r"(spring|summer|autumn|winter)(?:\s+of)?\s+$", re.IGNORECASE)
 
 
@@ -200,6 +210,10 @@ def _promise(text: str, future: re.Match, m: re.Match, start: int, end: int, on:
         return None
     if "release" in m.group(0).lower() and _CUSTODY.search(text, start, end):
         return None
+    if "available" in m.group(0).lower() and _MONEY.search(text, start, end):
+        return None
+    if "views" in m.group(0).lower() and _CONSULTATION.search(text, start, future.start()):
+        return None
     if kind == "launch" and _FORECAST.match(word):
         return None
     if word.startswith("set ") and not re.search(r"\b(?:is|are)\s+$", text[start : future.start()]):
@@ -242,6 +256,8 @@ def _due(text, start, future, verb_end, clause_end, on) -> tuple[str | None, str
             text[max(start, a - 40) : a], re.IGNORECASE,
         )  # fmt: skip
         before = words.group(0) if words else ""
+        if not before and not _TIMED.match(text, a):
+            continue  # "the 2023 reforms"
         first, last = mention.first or None, mention.last or None
         if on and last and last < on:
             continue  # what is past is not promised
@@ -253,7 +269,9 @@ def _due(text, start, future, verb_end, clause_end, on) -> tuple[str | None, str
         return best[1], best[2], best[3]
     soon = _WHEN.search(text, verb_end, clause_end) or _WHEN.search(text, future, verb_end)
     if soon is None:
-        soon = _WHEN.match(text, start) if text[start:future].find(",") > 0 else None
+        # "At the Budget, the Chancellor announced that ..." says when it was announced.
+        told = "," not in text[start:future] or _TOLD.search(text, start, future)
+        soon = None if told else _WHEN.match(text, start)
     if soon is None:
         return None, None, None
     return soon.group(0).strip(), None, None
