@@ -330,8 +330,9 @@ def calibration(scored: "pd.DataFrame", labels: Any, *, bins: int = 10, width: i
     alt = altair()
     if bins < 1:
         raise ValueError(f"bins is {bins}: give 1 or more.")
-    columns = [f"p_{name}" for name in LABELS]
-    _check(scored, ("label", *columns), "pqnlp.score")
+    columns = [name for name in getattr(scored, "columns", ()) if str(name).startswith("p_")]
+    _check(scored, ("label", *(columns or ["p_direct"])), "pqnlp.score")
+    names = [str(name)[2:] for name in columns]
     if isinstance(labels, (dict, pd.Series)) and "id" in scored.columns:
         by_id = {str(k): v for k, v in dict(labels).items()}
         truth = scored["id"].astype(str).map(by_id)
@@ -339,7 +340,7 @@ def calibration(scored: "pd.DataFrame", labels: Any, *, bins: int = 10, width: i
         if len(labels) != len(scored):
             raise ValueError(f"There are {len(labels)} labels for {len(scored)} rows: give one a row, or labels by id.")
         truth = pd.Series(list(labels), index=scored.index)
-    known = (truth.isin(LABELS) & scored["label"].isin(LABELS)).to_numpy()
+    known = (truth.isin(names) & scored["label"].isin(names)).to_numpy()
     if not known.any():
         raise PlotError("No row has both a label by the model and a true label: check the ids.")
     p = scored[columns].to_numpy(dtype=float)[known].max(axis=1)

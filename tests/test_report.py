@@ -7,6 +7,7 @@ import sys
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from pqnlp.cli import app
 from pqnlp.codebook import LABELS
 from pqnlp.explanation import Explanation
 from pqnlp.highlight import mark, visible
+from pqnlp.model import Model
 from pqnlp.reporting import ReportError
 from pqnlp.reporting.answers import fit_texts, official_page, pack_texts, text_order
 from pqnlp.reporting.page import STEPS
@@ -419,3 +421,34 @@ def test_explanation_of_hostile_text_stays_text():
         "td",
     }
     assert "\u202e" not in page.text
+
+
+# --- labels of one's own ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other_model():
+    """Return a model that gives two labels of its own, and was never measured."""
+    manifest = {"name": "urgency", "version": "2", "labels": ["calm", "urgent now"], "unsure_below": 0.9}
+    return Model(SimpleNamespace(classes_=["calm", "urgent now"]), manifest)
+
+
+def scored_by(model, scored_sample) -> pd.DataFrame:
+    frame = scored_sample.drop(columns=[name for name in scored_sample if name.startswith("p_")]).assign(reason=None)
+    frame["label"] = frame["label"].map({"direct": "calm", "evasive": "urgent now", "policy_restating": "calm"})
+    return frame.assign(p_calm=0.7).assign(**{"p_urgent now": 0.3})
+
+
+def test_report_takes_labels_of_ones_own(other_model, scored_sample, tmp_path):
+    frame = scored_by(other_model, scored_sample)
+    summary = pqnlp.report(frame, tmp_path / "r.html", model=other_model)
+    text = " ".join(Page((tmp_path / "r.html").read_text(encoding="utf-8")).text.split())
+    assert summary["method"] == "naive"
+    assert "kinds: calm, urgent now." in text and "How good this model is was never measured" in text
+    assert "The shares below are not corrected" in text
+    assert "evasive" not in text.split("The answers Every answer")[0].lower()
+
+
+def test_labels_that_the_model_does_not_give_are_told(other_model, scored_sample, tmp_path):
+    with pytest.raises(ReportError, match="'default' does not give .*name the model"):
+        pqnlp.report(scored_by(other_model, scored_sample), tmp_path / "r.html")

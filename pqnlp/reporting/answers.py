@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pqnlp.codebook import ASK_KINDS, LABELS
+from pqnlp.codebook import ASK_KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _strings(values: Iterable[Any]) -> list[str]:
     return [value if isinstance(value, str) else "" for value in values]
 
 
-def pack_table(frame: "pd.DataFrame", filters: Sequence[str], sets: dict[str, dict]) -> str:
+def pack_table(frame: "pd.DataFrame", filters: Sequence[str], sets: dict[str, dict], labels: Sequence[str]) -> str:
     """Pack what is known about every answer.
 
     Parameters
@@ -97,6 +97,8 @@ def pack_table(frame: "pd.DataFrame", filters: Sequence[str], sets: dict[str, di
         Columns by whose values the table can be filtered; missing values are allowed.
     sets : dict of str to dict
         Named groups of rows: ``title`` (str) and ``rows`` (positions).
+    labels : sequence of str
+        In the order that they are shown in. Where the frame lacks the probability of one, none are packed.
 
     Returns
     -------
@@ -113,13 +115,15 @@ def pack_table(frame: "pd.DataFrame", filters: Sequence[str], sets: dict[str, di
         # The high bytes are nearly all alike, and apart from the low ones they take no room.
         blocks += [(codes & 0xFF).astype(np.uint8).tobytes(), (codes >> 8).astype(np.uint8).tobytes()]
         columns[name] = names
-    for name in LABELS[:-1]:  # the last is what is left of 100
+    probable = all(f"p_{name}" in frame.columns for name in labels)
+    for name in labels[:-1] if probable else ():  # the last is what is left of 100
         percent = np.nan_to_num(frame[f"p_{name}"].to_numpy(dtype=float) * 100).round().clip(0, 100)
         blocks.append(percent.astype(np.uint8).tobytes())
     blocks.append(np.array([value is True or value == 1 for value in frame["unsure"]], dtype=np.uint8).tobytes())
     header = {
         "n": len(frame),
-        "labels": list(LABELS),
+        "labels": list(labels),
+        "probable": probable,
         "columns": columns,
         "id": "\n".join(_line(value) for value in _strings(frame["id"])),
         "uin": "\n".join(_line(value) for value in _strings(frame["uin"])),

@@ -49,7 +49,7 @@
       for (let k = 0; k < n; k++) codes[k] = low[k] | (high[k] << 8);
       table.at[name] = codes;
     }
-    table.p = head.labels.slice(0, -1).map(next);
+    table.p = head.probable ? head.labels.slice(0, -1).map(next) : null;
     table.unsure = next();
     for (const name of ["id", "uin", "heading"]) table[name] = head[name].split("\n");
     for (const name of COLUMNS) fill(name);
@@ -90,11 +90,13 @@
   }
 
   const value = (name, row) => (table.at[name][row] === MISSING ? "" : table.names[name][table.at[name][row]]);
+  // Labels of the project's own scheme have a colour each.
+  const coloured = (label) => (["direct", "evasive", "policy_restating"].includes(label) ? label : "other");
   function shares(row) {
     const first = table.p.map((column) => column[row]);
     return [...first, Math.max(0, 100 - first.reduce((a, b) => a + b, 0))];
   }
-  const surest = (row) => Math.max(...shares(row));
+  const surest = (row) => (table.p ? Math.max(...shares(row)) : 0);
 
   function text(row) {
     const k = texts.place.get(row);
@@ -160,9 +162,9 @@
       cell("Question", button),
       cell("Department", visible(value("department", row)) || "not known"),
       cell("Answered", visible(value("answered", row)) || "not known"),
-      cell("Label", make("span", { class: "dot " + label }), named(label)),
+      cell("Label", make("span", { class: "dot " + coloured(label) }), named(label)),
       cell("Reason", named(value("reason", row))),
-      cell("Probability", surest(row) + " %", ...(table.unsure[row] ? [" ", make("span", { class: "unsure" }, "unsure")] : [])));
+      cell("Probability", table.p ? surest(row) + " %" : "not known", ...(table.unsure[row] ? [" ", make("span", { class: "unsure" }, "unsure")] : [])));
   }
 
   function toggle(button) {
@@ -213,12 +215,12 @@
       out.push(make("p", {}, "The text of this answer is not in the page."));
     }
     const list = make("ul", { class: "shares", "aria-label": "Probability of each label" });
-    shares(row).forEach((percent, k) => {
-      const bar = make("span", { class: "bar " + table.labels[k], "aria-hidden": "true" });
+    (table.p ? shares(row) : []).forEach((percent, k) => {
+      const bar = make("span", { class: "bar " + coloured(table.labels[k]), "aria-hidden": "true" });
       bar.style.width = percent + "%";
       list.append(make("li", {}, make("span", {}, named(table.labels[k])), make("span", {}, percent + " %"), make("span", {}, bar)));
     });
-    out.push(make("h3", {}, "Probabilities"), list);
+    if (table.p) out.push(make("h3", {}, "Probabilities"), list);
     const end = make("p", {});
     if (address) end.append(make("a", { href: address, rel: "noopener noreferrer" }, (table.uin[row] ? "Question " + table.uin[row] : "Record " + table.id[row]) + " on the official site"), " · ");
     end.append(make("a", { href: "#id-" + encodeURIComponent(table.id[row]) }, "link to this answer"), ` · id ${visible(table.id[row])}`);

@@ -181,6 +181,7 @@ def _page(
         frame[name] = grouping(frame, name).astype(object).where(lambda values: values.notna(), None)
     step(1)
     options, reasons = _correction(frame, model, labelled, min_count)
+    _check_labels(frame, model)
     head = sections.headline(frame, options, reasons)
     parts = {name: sections.breakdown(frame, name, options) for name in FILTERS}
     step(1)
@@ -192,7 +193,7 @@ def _page(
         found = sections.finding_sections(frame, answers, at=at, progress=lambda: step(1))
     else:
         step(5)
-    packed = pack_table(frame, FILTERS, answers.sets)
+    packed = pack_table(frame, FILTERS, answers.sets, head["names"])
     quality = sections.model_quality(model)
     days = sorted(day for day in frame["answered"] if isinstance(day, str))
     view = {
@@ -229,6 +230,15 @@ def _page(
     return html, summary
 
 
+def _check_labels(frame, model) -> None:
+    strange = sorted(set(frame["label"]) - set(map(str, model.classifier.classes_)))
+    if strange:
+        raise ReportError(
+            f"The table has labels that the model {model.name!r} does not give ({', '.join(strange[:5])}): name the model that "
+            "scored it (model=..., on the command line --model)."
+        )
+
+
 def _correction(frame, model, labelled, min_count: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what `pqnlp.rates` is given for labels, and for reasons."""
     from pqnlp.codebook import LABEL_OF_REASON
@@ -251,16 +261,13 @@ def _correction(frame, model, labelled, min_count: int) -> tuple[dict[str, Any],
 def _charts(head: dict, parts: dict) -> dict[str, Any]:
     """Draw the figures: for each part, a picture a label."""
     from pqnlp import plot
-    from pqnlp.codebook import LABELS
     from pqnlp.highlight import visible
     from pqnlp.reporting.figures import draw
 
-    charts: dict[str, Any] = {
-        "reasons": draw(
-            plot.reasons(head["reasons"], width=330),
-            "Shares of the reasons, with intervals. The table has the figures.",
-        )
-    }
+    charts: dict[str, Any] = {}
+    if head["reasons"] is not None:
+        says = "Shares of the reasons, with intervals. The table has the figures."
+        charts["reasons"] = draw(plot.reasons(head["reasons"], width=330), says)
     for name, part in parts.items():
         if part is None or len(part["rows"]) < 2:
             continue
@@ -272,7 +279,7 @@ def _charts(head: dict, parts: dict) -> dict[str, Any]:
                 plot.rates(part["table"], label=label, width=width, names=names),
                 f"Share {plot.label_name(label)} by {part['title'].lower()}, with intervals. The table has the figures.",
             )
-            for label in LABELS
+            for label in head["names"]
         ]
     return charts
 
@@ -314,14 +321,15 @@ def _render(view: dict[str, Any]) -> str:
         "count": lambda value: f"{value:,}",
         "named": label_name,
         "counted": _counted,
-        "anchor": lambda value: re.sub(r"[^a-z]+", "-", str(value).lower()).strip("-"),
+        "coloured": lambda label: label if label in LABELS else "other",
     }
     environment.tests["short"] = lambda cell: len(cell if isinstance(cell, str) else cell["text"]) <= 16
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         **view,
         version=__version__,
-        labels=LABELS,
+        labels=view["head"]["names"],
+        shipped_labels=set(view["head"]["names"]) == set(LABELS),
         label_of_reason=LABEL_OF_REASON,
         problem_means=PROBLEMS,
         style=Markup(style),

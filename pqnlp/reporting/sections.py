@@ -94,24 +94,30 @@ def headline(scored: "pd.DataFrame", options: dict[str, Any], reason_options: di
     Returns
     -------
     dict
-        ``labels`` and ``reasons`` (tables of rates), ``rows`` and ``reason_rows`` (as dictionaries), ``method``, ``reason_method``,
-        ``warning``.
+        ``labels`` (table of rates), ``names`` (of the labels), ``rows`` (as a dictionary), ``method``, ``warning``; ``reasons`` (table of
+        rates, or None where no answer has a reason) and with it ``reason_rows``, ``reason_method``.
     """
     from pqnlp.estimation import rates
 
     labels = rates(scored, **options)
-    reasons = rates(scored, of="reason", **reason_options)
     (rows,) = _cells(labels)
-    (reason_rows,) = _cells(reasons)
-    return {
+    out = {
         "labels": labels,
-        "reasons": reasons,
+        "names": list(rows["by"]),
         "rows": rows,
-        "reason_rows": sorted(reason_rows["by"].items(), key=lambda item: -item[1]["rate"]),
         "method": labels["method"].iloc[0],
-        "reason_method": reasons["method"].iloc[0],
         "warning": labels.attrs.get("warning", ""),
+        "reasons": None,
     }
+    if scored["reason"].notna().any():  # a model of labels of one's own may give none
+        reasons = rates(scored, of="reason", **reason_options)
+        (reason_rows,) = _cells(reasons)
+        out |= {
+            "reasons": reasons,
+            "reason_rows": sorted(reason_rows["by"].items(), key=lambda item: -item[1]["rate"]),
+            "reason_method": reasons["method"].iloc[0],
+        }
+    return out
 
 
 def breakdown(scored: "pd.DataFrame", name: str, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -277,7 +283,7 @@ def _referrals(scored, answers: Answers, at) -> dict[str, Any]:
             f"{status['ambiguous']:,} fit several answers, and {status['loop']:,} run in a circle."
         )
     if ends:
-        parts = ", ".join(f"{label_name(name)} {ends[name]:,}" for name in LABELS if ends[name])
+        parts = ", ".join(f"{label_name(name)} {ends[name]:,}" for name in sorted(ends))
         says.append(f"The model calls the answers at the end: {parts}.")
     # The longest first: what takes a reader two steps or more is what a table can save.
     rows = []
@@ -315,7 +321,7 @@ def _policy_lines(scored, answers: Answers, at) -> dict[str, Any]:
         )
     rows = []
     for k, r in enumerate(lines.head(SHOWN).itertuples()):
-        counts = ", ".join(f"{label_name(name)} {int(getattr(r, name)):,}" for name in LABELS if int(getattr(r, name)))
+        counts = ", ".join(f"{label_name(name)} {int(getattr(r, name)):,}" for name in LABELS if getattr(r, name))
         rows.append([
             {"quote": _cut(r.text)},
             f"{int(r.uses):,}",
