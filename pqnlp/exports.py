@@ -157,13 +157,15 @@ def read_export(source: Any, *, encoding: str = "utf-8") -> "pd.DataFrame | None
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def read_records(source: Any, encoding: str = "utf-8") -> Iterator[tuple[str, list]]:
+def read_records(source: Any, encoding: str = "utf-8", *, plain: bool = False) -> Iterator[tuple[str, list]]:
     """Yield name and objects of each JSON or JSON lines file; other files are passed over.
 
     Parameters
     ----------
     source : path or list of dict
     encoding : str, default "utf-8"
+    plain : bool, default False
+        Read JSON lines of no known tool, too.
 
     Yields
     ------
@@ -180,12 +182,12 @@ def read_records(source: Any, encoding: str = "utf-8") -> Iterator[tuple[str, li
     if files is None:
         files = [Path(match) for match in sorted(glob.glob(str(source), recursive=True))]
     for file in files:
-        records = _records(file, encoding)
+        records = _records(file, encoding, plain)
         if records:
             yield str(file), records
 
 
-def _records(file: Path, encoding: str) -> list | None:
+def _records(file: Path, encoding: str, plain: bool) -> list | None:
     """Return the objects of a JSON or JSON lines file; None for anything else, which has readers of its own."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     packed = suffixes[-1:] == [".gz"]
@@ -211,7 +213,7 @@ def _records(file: Path, encoding: str) -> list | None:
             continue
         try:
             records.append(json.loads(line))
-            if len(records) == 1 and export_form(records[0]) is None:
+            if not plain and len(records) == 1 and export_form(records[0]) is None:
                 return None
         except (ValueError, RecursionError) as error:
             if not records:

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     from pqnlp.classifier import AnswerClassifier
 
-__all__ = ["Model", "load", "save"]
+__all__ = ["Model", "add_recogniser", "load", "save"]
 
 FORMAT = 1
 _FILE = "model.skops"
 _MANIFEST = "manifest.json"
 _CARD = "README.md"
+#: A recogniser of organisations other than the shipped one; few folders have it.
+ORGANISATIONS = "organisations.json"
 #: Types that a model file may hold besides those that skops trusts itself.
 _TRUSTED = (
     "pqnlp.classifier.AnswerClassifier",
@@ -96,7 +98,12 @@ class Model:
         if self._nlp is None:
             from pqnlp.pipeline import build_pipeline
 
-            self._nlp = build_pipeline()
+            recogniser = None
+            if self.path is not None and ORGANISATIONS in self.manifest.get("files", ()):
+                from pqnlp.entities.recogniser import OrganisationModel
+
+                recogniser = OrganisationModel.read(self.path / ORGANISATIONS)
+            self._nlp = build_pipeline(organisations=recogniser)
         return self._nlp
 
     def __repr__(self) -> str:
@@ -373,3 +380,49 @@ def _digest(file: Path) -> str:
 def _manifest_digest(manifest: dict) -> str:
     content = {key: value for key, value in manifest.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def add_recogniser(model: Model, folder: str | Path, recogniser: Any, scores: dict[str, Any]) -> Path:
+    """Write a model folder with the classifier of `model` and another recogniser of organisations.
+
+    Parameters
+    ----------
+    model : Model
+        Loaded from a folder, whose papers go along.
+    folder : path
+        Replaced if it holds a pqnlp model already.
+    recogniser : pqnlp.entities.recogniser.OrganisationModel
+    scores : dict
+        Its scores on spans held out, before and after; they are kept in the manifest as ``entities`` of ``scores``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelError
+        As `save`.
+    """
+    manifest = model.manifest
+    papers = {
+        name: (model.path / name).read_text(encoding="utf-8")
+        for name in manifest.get("files", ())
+        if model.path is not None and name != _FILE
+    }
+    card = papers.pop(_CARD, f"# {model.name} {model.version}\n").rstrip("\n")
+    note = (
+        f"\n\n## Organisations\n\nThis folder has its own recogniser of organisations. On {scores['spans']} spans of {scores['texts']} "
+        f"texts held out its F1 is {scores['after']['f1']:.3f}, that of the shipped one {scores['before']['f1']:.3f}.\n"
+    )
+    return save(
+        model.classifier,
+        folder,
+        name=model.name,
+        version=model.version,
+        unsure_below=float(manifest.get("unsure_below", 0.0)),
+        training=manifest.get("training"),
+        scores={**manifest.get("scores", {}), "entities": scores},
+        card=card.partition("\n\n## Organisations\n")[0] + note,
+        papers=papers | {ORGANISATIONS: recogniser.to_json()},
+    )

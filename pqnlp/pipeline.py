@@ -9,14 +9,21 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
+    from pqnlp.entities.recogniser import OrganisationModel
+
 __all__ = ["COMPONENTS", "build_pipeline", "tag_texts"]
 
 #: The components in the order in which they run.
 COMPONENTS = ("pqnlp_sentences", "pqnlp_entities")
 
 
-def build_pipeline() -> "Language":
+def build_pipeline(*, organisations: "OrganisationModel | None" = None) -> "Language":
     """Build the pipeline that tags sentences, departments, legislation, organisations and dates.
+
+    Parameters
+    ----------
+    organisations : OrganisationModel, optional
+        Recogniser of organisations in place of the shipped one, as ``pqnlp train-entities`` makes it.
 
     Returns
     -------
@@ -34,6 +41,8 @@ def build_pipeline() -> "Language":
     nlp.max_length = 2_000_000
     for name in COMPONENTS:
         nlp.add_pipe(name)
+    if organisations is not None:
+        nlp.get_pipe("pqnlp_entities").taggers["organisations"].use_model(organisations)
     return nlp
 
 

@@ -67,6 +67,7 @@ def found(text, on=ON):
         # Parliaments and sessions
         ("during this Parliament", ("this Parliament", "2024-07-09", "")),
         ("in the last Parliament", ("last Parliament", "2019-12-17", "2024-05-30")),
+        ("the current session", ("current session", "2024-07-09", "")),
         ("the 2022-23 Session", ("2022-23 Session", "2022-05-10", "2023-10-26")),
         # modifiers stay in the span
         ("by the end of March 2026", ("end of March 2026", "2026-03-01", "2026-03-31")),
@@ -82,6 +83,8 @@ def test_a_date_has_its_span_and_its_days(text, expected):
 @pytest.mark.parametrize(
     "text",
     [
+        "He has since left the industry.",
+        "They have since moved to another office.",
         "pursuant to Question 2024 on Roads",  # a question number
         "some 2,024 homes",
         "2024 people were seen",

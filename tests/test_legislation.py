@@ -73,6 +73,25 @@ def found(text, question=""):
         ("the UN Convention on the Rights of the Child", [("UN Convention on the Rights of the Child", "")]),
         ("the Convention on the Rights of the Child.", [("Convention on the Rights of the Child", "")]),
         ("the UK-Narnia Free Trade Agreement", [("UK-Narnia Free Trade Agreement", "")]),
+        ("a UK-Narnia trade agreement on snow", [("UK-Narnia trade agreement", "")]),
+        # lists of subsections
+        (
+            "sections 4(1)(a) and (b) and 9A of the Care Act 2014",
+            [("sections 4(1)(a) and (b) and 9A of the Care Act 2014", "ukpga/2014/23/section/4/1/a")],
+        ),
+        (
+            "Sections 61 – 64 of the Care Act 2014",
+            [("Sections 61 – 64 of the Care Act 2014", "ukpga/2014/23/section/61")],
+        ),
+        # a provision after the title
+        ("the Care Act 2014, section 9(2).", [("Care Act 2014, section 9(2)", "ukpga/2014/23/section/9/2")]),
+        # two instruments side by side, and one inside of another's title
+        ("the Otter Treaty and Badger Convention", [("Otter Treaty", ""), ("Badger Convention", "")]),
+        ("the Shipping (Otter Convention) Regulations 2018", [("Shipping (Otter Convention) Regulations 2018", "")]),
+        (
+            "the UN Convention on the Law of the Lake and the Otter Convention",
+            [("UN Convention on the Law of the Lake", ""), ("Otter Convention", "")],
+        ),
     ],
 )
 def test_titles_and_provisions(text, expected):
@@ -93,6 +112,8 @@ def test_titles_and_provisions(text, expected):
             "what the Care Act 2014 says",
             [("Section 9 of the Act", "ukpga/2014/23/section/9")],
         ),
+        # the bracket names the law's subject, not the law
+        ("the Waste Otter (WASO) Regulations 2013. WASO is dear.", "", [("Waste Otter (WASO) Regulations 2013", "")]),
         # two Acts fit: marked, not linked
         ("The Act is clear.", "the Care Act 2014 and the Equality Act 2010", [("Act", "")]),
         ("The Act is clear.", "", [("Act", "")]),
@@ -125,6 +146,10 @@ def test_short_forms_mean_what_they_were_defined_as(text, question, expected):
         "a Public Spaces Protection Order",
         "Section 12 alone is not marked.",
         "a grant agreement with the council",
+        "the North Atlantic Treaty Organisation",
+        "the Energy Bill Support Scheme",
+        "the Convention of Scottish Local Authorities",
+        "put the scheme in Regulations",
     ],
 )
 def test_what_is_no_instrument_is_not_marked(text):

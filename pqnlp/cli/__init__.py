@@ -9,6 +9,7 @@ from pqnlp.cli import score
 from pqnlp.cli import explain
 from pqnlp.cli import entities
 from pqnlp.cli import train
+from pqnlp.cli import train_entities
 from pqnlp.cli import evaluate
 from pqnlp.cli import fetch
 from pqnlp.cli import findings

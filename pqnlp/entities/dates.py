@@ -756,7 +756,9 @@ _LAW = re.compile(r"\b(?:Act|Bill|Regulations|Order)\b")
 
 
 _LEFT_SINCE = re.compile(r"(?:been|left|become|gone)\b")
-_DONE_SINCE = re.compile(r"(?:\w+ly )?(?:\w{2,}ed|begun|given|taken|made|met|held|set|sent|sold|grown|risen|fallen|come|written|built|won|lost)\b")
+_DONE_SINCE = re.compile(
+    r"(?:\w+ly )?(?:\w{2,}ed|begun|given|taken|made|met|held|set|sent|sold|grown|risen|fallen|come|written|built|won|lost)\b"
+)
 _HAS_BEFORE = re.compile(r"\b(?:has|have|had|having|was|were|is|are|be)(?: not| also)? $|[’']ve $")
 
 

@@ -181,11 +181,19 @@ class OrganisationTagger(MentionTagger):
         self._extra = Automaton({name: name for name in self._added})
 
     def _state(self) -> dict:
-        return {"names": self._added}
+        own = self.model is not None and self.model is not OrganisationModel.load()
+        return {"names": self._added, "weights": self.model.weights if own else None}
 
     def _set_state(self, state: dict) -> None:
         if state.get("names"):
             self.add_names(state["names"])
+        if state.get("weights"):
+            self.use_model(OrganisationModel(state["weights"]))
+
+    def use_model(self, model: OrganisationModel) -> None:
+        """Recognise by other weights from now on; kept when the pipeline is saved."""
+        self.model = model
+        self._sequences.clear()
 
     def find_in(self, text: str, known: Mapping) -> list[Mention]:
         """Return the ORG mentions of `text`; see :meth:`MentionTagger.find_in`."""

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
+
+from pqnlp.errors import ModelError
 
 __all__ = ["Candidate", "OrganisationModel", "candidates", "name_features", "names_in", "place_features", "sequences"]
 
@@ -259,6 +262,30 @@ class OrganisationModel:
         """Read the weights that the package ships (JSON)."""
         source = resources.files("pqnlp.registries").joinpath("organisation_weights.json")
         return cls(json.loads(source.read_text(encoding="utf-8"))["weights"])
+
+    @classmethod
+    def read(cls, path: str | Path) -> "OrganisationModel":
+        """Read weights that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ModelError
+            If the file holds something else.
+        """
+        try:
+            weights = json.loads(Path(path).read_text(encoding="utf-8"))["weights"]
+            weights = {str(name): float(weight) for name, weight in weights.items()}
+            if "" not in weights or not all(math.isfinite(weight) for weight in weights.values()):
+                raise ValueError("no numbers")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ModelError(
+                f"{path} holds no weights of a recogniser ({error}). Copy or train the model again."
+            ) from None
+        return cls(weights)
+
+    def to_json(self) -> str:
+        """Return the weights as JSON, sorted by feature."""
+        return json.dumps({"weights": dict(sorted(self.weights.items()))}, ensure_ascii=False, indent=0) + "\n"
 
     def name_score(self, name: str, lists: tuple[str, ...]) -> float:
         """Score `name` by itself; remembered, since few names make most mentions."""
