@@ -74,7 +74,7 @@ def find_inconsistencies(
     *,
     texts: Any = None,
     threshold: float = 0.85,
-    min_contrast: float = 0.5,
+    min_contrast: float = 0.8,
     same_answer: float = 0.6,
     progress: Callable[[int], None] | None = None,
 ) -> "pd.DataFrame":
@@ -90,7 +90,7 @@ def find_inconsistencies(
         Jaccard similarity of the word pairs of two questions, whom they are put to left out, from which they are one
         question. Names and numbers have to be the same besides. The two answers that are compared have such questions
         themselves; what a group holds is tied by one or more steps.
-    min_contrast : float, default 0.5
+    min_contrast : float, default 0.8
         The least probability, by the model, that the two answers are of different kinds.
     same_answer : float, default 0.6
         Two answers with more than this share of word pairs in common say the same, and a difference in label
