@@ -116,23 +116,25 @@ def differing(one: bytes, other: bytes) -> int:
 def kill(bench: Bench):
     """kill -9 at ten random moments"""
     _, seconds = bench.whole
-    output, chance, spent, kept = bench.folder / "out.csv", random.Random(5), 0.0, []
+    output, chance, kept = bench.folder / "out.csv", random.Random(5), [0]
+    manifest = Path(f"{output}.parts/manifest.json")
+    began = time.monotonic()
     for _ in range(10):
         process = bench.start(output)
-        moment = chance.uniform(0.05, 0.6) * seconds
+        # Now and then before the first part of this start is done, now and then after, and in the middle of the work.
+        more = chance.choice([0, 0, 1])
+        while process.poll() is None and (done_rows(output) < kept[-1] + more or not manifest.exists()):
+            time.sleep(0.02)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(moment)
+            process.wait(chance.uniform(0, 0.8))
         process.kill()
-        process.wait()
-        spent += moment
+        if process.wait() == 0:
+            sys.exit("the run was over before it was killed ten times: give it more --rows")
         kept.append(done_rows(output))
-        if output.exists():
-            break
-    left = "" if output.exists() else f"{kept[-1]} rows were done by then"
-    if not output.exists():
-        spent += bench.run(output)[1]
+    bench.run(output)
+    spent = time.monotonic() - began
     return (
-        f"each time the next start went on from whole parts (rows done after each kill: {', '.join(map(str, kept))}; {left})",
+        f"each start went on from whole parts: rows done at each kill {', '.join(map(str, kept[1:]))}; the eleventh start ended",
         bench.lost(output),
         spent - seconds,
     )
@@ -150,7 +152,7 @@ def worker(bench: Bench):
     output = bench.folder / "out.csv"
     began = time.monotonic()
     process = bench.start(output, jobs=2)
-    while done_rows(output) < bench.rows / 8:
+    while process.poll() is None and done_rows(output) < bench.rows / 8:
         time.sleep(0.05)
     workers = [p for p in psutil.Process(process.pid).children() if "popen_loky" in " ".join(p.cmdline())]
     workers[0].kill()
@@ -204,7 +206,7 @@ def changed(bench: Bench):
     before = bench.source.read_text(encoding="utf-8")
     began = time.monotonic()
     process = subprocess.Popen(bench.command(output, 1), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while not done_rows(output):
+    while process.poll() is None and not done_rows(output):
         time.sleep(0.02)
     with bench.source.open("a", encoding="utf-8") as source:
         source.write(next(lines(1)))

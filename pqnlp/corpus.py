@@ -58,10 +58,8 @@ PROBLEMS = {
     "killed": "scoring the row ended the process, each time that it was tried (memory?)",
 }
 
-#: Problems that a reading of the text shows again or not; a row that has one of these in its own column is judged anew.
+#: A row that has one of these in its own column ``problem`` is judged anew; the other problems stay with it.
 _JUDGED_ANEW = frozenset({"", "duplicate_id", "failed", "killed"})
-#: Problems of the source, which the text itself does not show.
-_OF_THE_SOURCE = frozenset({"withdrawn", "bad_line", "bad_file"})
 
 MAX_CHARACTERS = 1_000_000
 _CUT_QUESTION = 255
@@ -303,8 +301,8 @@ def clean_fields(fields: dict[str, list], *, rows: int, first_row: int = 1) -> d
         said = _text(before)
         if _truth(gone):
             problem = "withdrawn"
-        elif said in _OF_THE_SOURCE or (not problem and said in PROBLEMS and said not in _JUDGED_ANEW):
-            problem = said  # a table that pqnlp has read before
+        elif said in PROBLEMS and said not in _JUDGED_ANEW:
+            problem = said  # a table that pqnlp has read before: the clean text may show less, or something else
         out["question"].append(question)
         out["answer"].append(answer)
         out["problem"].append(problem)
