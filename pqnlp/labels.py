@@ -212,14 +212,18 @@ def _pairs(table: "pd.DataFrame", where: str, texts: Any, encoding: str, pool: l
 
 
 def _identity(value: Any) -> str:
+    value = value.item() if hasattr(value, "item") else value  # numpy
     if isinstance(value, float):
         return str(int(value)) if value == value and value.is_integer() else str(value)
     return str(value).strip()
 
 
 def _name(value: Any) -> str | None:
-    """Return a label's name: numbers without ``.0``, and None for what is empty."""
-    if value is None or value != value:
+    """Return a label's name: numbers without ``.0``, lists of one as that one, and None for what is empty."""
+    if isinstance(value, (list, tuple)) or (hasattr(value, "tolist") and getattr(value, "ndim", 0)):
+        parts = [_name(part) for part in value]
+        return parts[0] if len(parts) == 1 else " | ".join(map(str, parts)) or None
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return None
     return _identity(value) or None
 

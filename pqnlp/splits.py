@@ -96,6 +96,8 @@ def hold_out(
         if group_by or split_by:
             raise LabelError("A table of splits fixes the sides: leave out --group-by and --split-by, or the table.")
         return _from_table(rows, splits)
+    if share == 0 and split_by:
+        raise LabelError("To hold out none and to hold out the latest rows exclude each other: leave --split-by out.")
     if split_at and not split_by:
         raise LabelError("A day to split at needs the column of dates: give --split-by too.")
     rows = rows.reset_index(drop=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def train(
     held_out: float = 1 / 6,
     from_scratch: bool = False,
     weight: float | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | str | None = None,
     tune: int = 0,
     seed: int = 0,
     name: str | None = None,
@@ -87,8 +88,8 @@ def train(
         Leave the shipped labels out.
     weight : float, optional
         How much a row of `labelled` counts beside a shipped one; 1 by default.
-    labels : sequence of str, optional
-        The names that the labels may have; others are refused.
+    labels : sequence of str or str, optional
+        The names that the labels may have, or these with commas between; others are refused.
     tune : int, default 0
         Settings to try at random, see `pqnlp.tuning.search`; each costs three fits. 0 keeps the defaults.
     seed : int, default 0
@@ -123,6 +124,8 @@ def train(
     from pqnlp.model import check_place, save
 
     check_place(output)
+    if isinstance(labels, str):
+        labels = [label.strip() for label in labels.split(",")]
     say = progress or (lambda words: None)
     if weight is not None and not weight > 0:
         raise LabelError(f"The weight is {weight}: give a number above 0.")
@@ -372,11 +375,9 @@ def _record(train, test, split: Split, own, inferred, weight, tuning, classifier
 
 def _command() -> str:
     """The command line that was given, without the folder that the program lies in."""
-    return (
-        " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        if sys.argv and sys.argv[0].endswith("pqnlp")
-        else "pqnlp.train"
-    )
+    program = Path(sys.argv[0]) if sys.argv else Path()
+    by_command = program.stem == "pqnlp" or (program.name == "__main__.py" and program.parent.name == "pqnlp")
+    return shlex.join(["pqnlp", *sys.argv[1:]]) if by_command else "pqnlp.train"
 
 
 def _check_counts(rows: "pd.DataFrame") -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -127,6 +128,8 @@ def test_names_of_labels_are_text_however_they_came(tmp_path):
     assert read_labelled(frame)["label"].tolist()[:2] == ["1", "2"]
     assert read_labelled(frame)["problem"].tolist() == ["", "", "unlabelled", ""]
     assert read_labelled(frame)["label"][3] == "2.5"
+    frame["label"] = [np.array(["a"]), ["b"], pd.NA, np.float32(3)]
+    assert read_labelled(frame)["label"].fillna("").tolist() == ["a", "b", "", "3"]
 
 
 def test_rows_are_counted_across_chunks_and_files(tmp_path):

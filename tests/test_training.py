@@ -264,6 +264,25 @@ def test_rows_without_a_value_to_group_by_are_told_of(repairs):
     assert "120 rows have nothing in 'building' (rows 1, 4, 7, 10, 13, … of the table)" in split.notices[0]
 
 
+def test_shipped_rows_with_a_held_out_value_leave_training(repairs):
+    rows = read_labelled(repairs, keep=["building"]).assign(
+        shipped=[k % 2 == 0 for k in range(len(repairs))], known=False
+    )
+    split = hold_out(rows, group_by="building")
+    held = split.rows[split.rows["split"].eq("test")]
+    assert len(held) and not held["shipped"].any()
+    assert not set(held["building"]) & set(split.rows.loc[split.rows["split"].eq("train"), "building"])
+    assert split.removed["rows with the 'building' of a held-out row"] > 0
+
+
+def test_the_command_is_kept_as_it_can_be_given_again(monkeypatch):
+    for program in ("/usr/local/bin/pqnlp", "/lib/python/pqnlp/__main__.py", "pqnlp.exe"):
+        monkeypatch.setattr(sys, "argv", [program, "train", "my labels.csv", "-o", "m"])
+        assert pqnlp.training._command() == "pqnlp train 'my labels.csv' -o m"
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    assert pqnlp.training._command() == "pqnlp.train"
+
+
 def test_rows_without_a_date_are_on_neither_side(repairs):
     gaps = repairs.assign(answered=repairs["answered"].where(repairs.index > 1))
     split = hold_out(read_labelled(gaps), split_by="answered")
@@ -285,6 +304,8 @@ def test_nothing_is_held_out_where_that_is_wished(repairs, tmp_path):
         ({"split_by": "answered", "split_at": "May"}, "'May' is no date"),
         ({"split_by": "answered", "split_at": "2031-01-01"}, "runs from 2025-01-06 to"),
         ({"held_out": 0.9}, "from 0 to 0.5"),
+        ({"held_out": 0, "split_by": "answered"}, "exclude each other"),
+        ({"labels": "fixed, promised"}, "Unknown label 'refused'"),
         ({"weight": 2, "from_scratch": True}, "leave out --from-scratch"),
         ({"weight": 0}, "above 0"),
         ({"weight": 2}, "nothing to weigh"),

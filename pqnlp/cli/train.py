@@ -122,7 +122,7 @@ def train(
             held_out=share,
             from_scratch=from_scratch,
             weight=weight,
-            labels=[label.strip() for label in labels.split(",") if label.strip()] if labels else None,
+            labels=labels,
             tune=tune,
             seed=seed,
             name=name,
