@@ -22,6 +22,7 @@ import json
 import os
 import re
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ _BETWEEN = " > "  # label and reason in one category: tools with a single list o
 _ANSWER_MARK = re.compile(r"\n[ \t]*(?:answer|reply|response)[ \t]*:[ \t]*\n?", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
+_MAX_UNPACKED = 500_000_000
 
 
 class ExportError(PqnlpError):
@@ -182,23 +184,54 @@ def read_records(source: Any, encoding: str = "utf-8", *, plain: bool = False) -
     if files is None:
         files = [Path(match) for match in sorted(glob.glob(str(source), recursive=True))]
     for file in files:
-        records = _records(file, encoding, plain)
+        if file.suffix.lower() == ".zip" and file.is_file():
+            yield from _zipped(file, encoding, plain)
+            continue
+        suffixes = [suffix.lower() for suffix in file.suffixes]
+        packed = suffixes[-1:] == [".gz"]
+        if (suffixes[-2:-1] if packed else suffixes[-1:]) not in [[s] for s in _SUFFIXES] or file.name.startswith("."):
+            continue  # anything else has readers of its own
+        try:
+            data = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+        except (OSError, EOFError, zlib.error):
+            continue  # the reader of tables says what is wrong, with the mend
+        records = _records(data, str(file), encoding, plain)
         if records:
             yield str(file), records
 
 
-def _records(file: Path, encoding: str, plain: bool) -> list | None:
-    """Return the objects of a JSON or JSON lines file; None for anything else, which has readers of its own."""
-    suffixes = [suffix.lower() for suffix in file.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    if (suffixes[-2:-1] if packed else suffixes[-1:]) not in [[s] for s in _SUFFIXES] or file.name.startswith("."):
-        return None
+def _zipped(file: Path, encoding: str, plain: bool) -> Iterator[tuple[str, list]]:
+    """Yield the records of a zip archive, as doccano's export is: ``all.jsonl``, or a file for each annotator."""
     try:
-        data = file.read_bytes()
-        data = gzip.decompress(data) if packed else data
+        with zipfile.ZipFile(file) as archive:
+            members = [m for m in archive.infolist() if Path(m.filename).suffix.lower() in _SUFFIXES]
+            if not members:
+                raise ReadError(f"{file} holds no JSON or JSON lines: unpack it, and name the files of labels.")
+            for member in members:
+                if member.file_size > _MAX_UNPACKED:
+                    raise ReadError(
+                        f"{file}: {member.filename} is larger than {_MAX_UNPACKED // 10**6} MB. Unpack it first."
+                    )
+                name = f"{file}, {member.filename}"
+                records = _records(archive.read(member), name, encoding, plain)
+                if not records:
+                    raise ReadError(
+                        f"{name} is not the export of a known tool in {encoding}. Unpack the archive and look."
+                    )
+                annotator = Path(member.filename).stem
+                if annotator != "all":
+                    records = [{"annotator": annotator, **r} if isinstance(r, dict) else r for r in records]
+                yield name, records
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise ReadError(f"{file} is not a whole zip archive ({error}). Export it again, or unpack it first.") from None
+
+
+def _records(data: bytes, file: str, encoding: str, plain: bool) -> list | None:
+    """Return the objects of JSON or JSON lines; None for anything else."""
+    try:
         text = data.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
-    except (OSError, EOFError, zlib.error, UnicodeError, LookupError):
-        return None  # the reader of tables says what is wrong, with the mend
+    except (UnicodeError, LookupError):
+        return None
     try:
         whole = json.loads(text)
     except RecursionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -124,6 +125,38 @@ def test_an_export_may_be_compressed_or_lie_in_a_folder(samples, tmp_path):
     assert len(read_labelled(tmp_path / "a.jsonl.gz")) == 5
     (tmp_path / "b.jsonl").write_bytes(data)
     assert len(read_labelled(tmp_path)) == 10
+
+
+def test_doccano_s_archive_is_read_with_its_annotators(samples, tmp_path):
+    data = (samples / "exports" / "doccano.jsonl").read_bytes()
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("ada.jsonl", data)
+        archive.writestr("bob.jsonl", data)
+    rows = read_labelled(tmp_path / "export.zip")
+    assert rows["annotator"].value_counts().to_dict() == {"ada": 4, "bob": 4}
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("all.jsonl", data)
+    assert read_labelled(tmp_path / "all.zip")["annotator"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (None, "is not a whole zip archive"),
+        ({}, "holds no JSON"),
+        ({"a.jsonl": '{"a": 1}'}, "a.jsonl is not the export of a known tool"),
+        ({"a.json": b"\xff"}, "a.json is not the export of a known tool in utf-8"),
+    ],
+)
+def test_archives_that_hold_no_export_are_told(members, words, tmp_path):
+    if members is None:
+        (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 cut")
+    else:
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for name, text in members.items():
+                archive.writestr(name, text)
+    with pytest.raises(PqnlpError, match=words):
+        read_labelled(tmp_path / "x.zip")
 
 
 def test_offsets_of_a_browser_give_way_to_the_words(samples):
