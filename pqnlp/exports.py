@@ -214,7 +214,7 @@ def _zipped(file: Path, encoding: str, plain: bool) -> Iterator[tuple[str, list]
                     )
                 name = f"{file}, {member.filename}"
                 records = _records(archive.read(member), name, encoding, plain)
-                if not records:
+                if not records or not (plain or export_form(records[0])):
                     raise ReadError(
                         f"{name} is not the export of a known tool in {encoding}. Unpack the archive and look."
                     )
