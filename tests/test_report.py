@@ -18,6 +18,7 @@ from pqnlp.cli import app
 from pqnlp.codebook import LABELS
 from pqnlp.explanation import Explanation
 from pqnlp.highlight import mark, visible
+from pqnlp.labels import LabelError
 from pqnlp.model import Model
 from pqnlp.reporting import ReportError
 from pqnlp.reporting.answers import fit_texts, official_page, pack_texts, text_order
@@ -149,7 +150,7 @@ def test_small_groups_are_marked_and_come_last(made):
 def test_links_in_the_tables_name_what_there_is(made):
     html = made[0]
     head, _ = unpack(html, "table")
-    for tag, attrs in Page(html).tags:
+    for _, attrs in Page(html).tags:
         if "data-filter" in attrs:
             assert attrs["data-value"] in head["columns"][attrs["data-filter"]]
         if "data-set" in attrs:
@@ -314,6 +315,12 @@ def test_bad_options_get_an_error_with_the_mend(options, message, scored_sample,
 def test_a_table_without_labels_says_to_score_it(scored_sample, tmp_path):
     with pytest.raises(ReportError, match="score it first"):
         pqnlp.report(scored_sample.assign(label=None), tmp_path / "report.html")
+
+
+def test_a_labelled_sample_of_other_answers_is_told(scored_sample, tmp_path):
+    sample = pd.DataFrame({"id": ["sample-001", "elsewhere-1"], "label": ["direct", "direct"]})
+    with pytest.raises(LabelError, match="1 of 2 labelled ids are not among the answers of the table"):
+        pqnlp.report(scored_sample, tmp_path / "report.html", labelled=sample, findings=False)
 
 
 @pytest.mark.parametrize("library", ["jinja2", "altair", "vl_convert"])

@@ -248,10 +248,17 @@ def _correction(frame, model, labelled, min_count: int) -> tuple[dict[str, Any],
     if ((model.manifest.get("scores") or {}).get("model") or {}).get("confusion"):
         options["confusion"] = model
     if labelled is not None:
-        from pqnlp.labels import read_labelled
+        from pqnlp.labels import LabelError, read_labelled
 
-        # The sample may hold ids only: its texts are those of the scored table.
-        sample = read_labelled(labelled, texts=frame[["id", "question", "answer"]])
+        try:  # the sample may hold ids only: its texts are those of the scored table
+            sample = read_labelled(labelled, texts=frame[["id", "question", "answer"]])
+        except LabelError as error:
+            if "have no text" not in str(error):
+                raise
+            lost = str(error).split(" have no text")[0]
+            raise LabelError(
+                f"{lost} are not among the answers of the table: the sample has to be drawn from it."
+            ) from None
         options["labelled"] = sample
         if sample["reason"].isin(list(LABEL_OF_REASON)).all():
             reasons["labelled"] = sample
