@@ -130,21 +130,57 @@ def test_parts_that_are_not_whole_are_made_again(damage, source, score, tmp_path
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_a_killed_process_goes_on(source, tmp_path):
-    source.write_text(lines(rows(750)), encoding="utf-8")  # three shards of the usual size
-    command = [sys.executable, "-m", "pqnlp", "score", str(source), "-q", "--no-entities", "-o"]
-    root = Path(__file__).parents[1]
-    ended = subprocess.Popen([*command, str(tmp_path / "out.csv")], cwd=root)
-    journal = tmp_path / "out.csv.parts" / "journal.jsonl"
-    while not journal.exists():
-        assert ended.poll() is None
+def test_a_killed_process_goes_on(source, score, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_FEWEST_ROWS", 250)  # as in the other process
+    source.write_text(lines(rows(500)), encoding="utf-8")
+    output = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "pqnlp", "score", str(source), "-o", str(output), "-q", "--no-entities"]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1])
+    while not (tmp_path / "out.csv.parts" / "journal.jsonl").exists():
+        assert process.poll() is None
         time.sleep(0.01)
-    ended.send_signal(signal.SIGKILL)
-    ended.wait()
-    for name in ("out.csv", "whole.csv"):
-        subprocess.run([*command, str(tmp_path / name)], cwd=root, check=True)
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert score(source, "out.csv")["resumed"] == 250
+    score(source, "whole.csv")
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["in", "out.csv", "whole.csv"]
+
+
+def test_an_interrupted_command_says_that_it_can_go_on(source, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from pqnlp.cli import app
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pqnlp, "score_file", interrupt, raising=False)
+    result = CliRunner().invoke(app, ["score", str(source), "-o", str(tmp_path / "out.csv")])
+    assert result.exit_code == 130 and "the same command goes on" in result.stderr
+
+
+def test_the_bar_leaves_rows_of_an_earlier_run_out_of_its_rate(source, score, tmp_path, monkeypatch):
+    import tqdm
+    from typer.testing import CliRunner
+
+    from pqnlp.cli import app
+
+    bars = []
+
+    class Bar(tqdm.tqdm):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            bars.append(self)
+
+    with pytest.raises(Stop):
+        score(source, "out.csv", progress=stop_after(3))
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    command = ["score", str(source), "-o", str(tmp_path / "out.csv"), "--no-entities", "--progress"]
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, command)
+    assert result.exit_code == 0, result.stderr
+    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(15, 20, 20)]
+    assert "(15 were done before)" in result.stdout
 
 
 # --- refusing ---------------------------------------------------------------------------------------------------------
