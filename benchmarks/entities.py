@@ -52,7 +52,7 @@ def main() -> None:
     texts, others = texts[:half], texts[half:]
     pairs = len(texts) // 2
 
-    whole = build(*pqnlp.pipeline.COMPONENTS)
+    whole = pqnlp.pipeline.build_pipeline()
     entities = build("pqnlp_entities")
     apart = build(*COMPONENTS)
     for nlp in (whole, entities, apart):  # load the registries, fill the caches with other texts

@@ -30,14 +30,13 @@ def build_pipeline(*, organisations: "OrganisationModel | None" = None) -> "Lang
     spacy.language.Language
         It works under ``nlp.pipe``, ``nlp.to_disk`` and in other processes.
     """
-    import spacy
-
     import pqnlp.entities.tagger  # noqa: F401
 
     # The entry points of an installed pqnlp register these factories too; a checkout on the path has none.
     import pqnlp.sentences  # noqa: F401
+    from pqnlp.english import RememberingEnglish
 
-    nlp = spacy.blank("en")
+    nlp = RememberingEnglish()
     nlp.max_length = 2_000_000
     for name in COMPONENTS:
         nlp.add_pipe(name)

@@ -50,7 +50,7 @@ def read_annotations(
         Anything that :func:`pqnlp.corpus.read` reads, with the ids of the annotations.
     annotations : path-like
         JSON lines with ``id``, ``pass``, ``split`` and, for ``question`` and ``answer``, ``[start, end, type]`` triples.
-    split : {"train", "test"}, optional
+    split : {"train", "test", "second"}, optional
         Yield this part alone.
     number : int, default 1
         Annotation pass; 100 ids have a second one, by another annotator.

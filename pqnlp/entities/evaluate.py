@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument("corpus", help="the pairs, with the annotated ids (Parquet or anything pqnlp reads)")
     parser.add_argument("--annotations", default="data/entities.jsonl")
     parser.add_argument("--labels", default="data/entity_links.jsonl", help="hand-labelled identities and intervals")
-    parser.add_argument("--split", default="test", choices=("train", "test"))
+    parser.add_argument("--split", default="test", choices=("train", "test", "second"))
     parser.add_argument(
         "--spacy", action="store_true", help="also train spaCy's ner from scratch and score it (minutes)"
     )
@@ -327,7 +327,7 @@ def main() -> None:
         ]
         only = [[s for s in spans if s[2] == "ORG"] for spans in gold]
         _show("spaCy's ner from scratch, ORG alone", span_scores(only, predicted), ("ORG",))
-    if Path(arguments.labels).exists():
+    if arguments.split == "test" and Path(arguments.labels).exists():
         print("\nlinks and intervals against hand labels")
         for kind, s in link_accuracy(linear, texts, arguments.labels).items():
             print(

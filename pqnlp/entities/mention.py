@@ -132,7 +132,9 @@ def set_mentions(doc: Doc, text: str, starts: list[int], mentions: list[Mention]
     # Where nothing overlaps the entities that are there, they need not be written again.
     if beside:
         if not old:  # one array is written sooner than spaCy goes through the tokens outside
-            doc.from_array([ENT_IOB], np.full((len(starts), 1), _OUTSIDE, dtype=np.uint64))
+            column = np.empty((len(starts), 1), dtype=np.uint64)
+            column.fill(_OUTSIDE)
+            doc.from_array([ENT_IOB], column)
         doc.set_ents(kept, default="unmodified")
     else:
         doc.set_ents(kept)
