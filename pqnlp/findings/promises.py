@@ -193,16 +193,17 @@ def promises_in(answer: str, on: str = "") -> list[Promise]:
         seen = set()
         for future in _FUTURE.finditer(answer, start, end):
             m = _PROMISE.match(answer, future.end(), end)
-            found = m and _promise(answer, future, m, start, end, on)
-            if found is not None and found.promise not in seen:
+            if m is None or m.lastgroup.partition("_")[0] in seen:
+                continue
+            found = _promise(answer, future, m, start, end, on)
+            if found is not None:
                 seen.add(found.promise)
                 out.append(found)
     return out
 
 
 def _promise(text: str, future: re.Match, m: re.Match, start: int, end: int, on: str) -> Promise | None:
-    group = next(name for name, value in m.groupdict().items() if value)
-    kind, _, voice = group.partition("_")
+    kind, _, voice = m.lastgroup.partition("_")
     word = future.group(0).lower()
     if _REFUSED.search(text, start, future.start()) or " | " in text[start:end]:
         return None
