@@ -8,11 +8,13 @@ from importlib import resources
 
 import pytest
 import spacy
+from spacy.tokens import Span
 
 from pqnlp.codebook import ENTITY_TYPES
 from pqnlp.entities import COLOURS, mentions
 from pqnlp.entities.dates import DateTagger
 from pqnlp.entities.legislation import _check
+from pqnlp.entities.tagger import EntityTagger  # noqa: F401  registers the component in a checkout
 from pqnlp.registry import read_json, read_table
 
 TEXT = (
@@ -120,3 +122,41 @@ def test_a_doc_whose_tokens_were_merged_in_between_is_still_read_right():
         retokenizer.merge(doc[1:4])
     DateTagger()(doc)
     assert [(e.text, e.start) for e in doc.ents if e.label_ == "DATE"] == [("4 July 2024", 1)]
+
+
+def test_one_component_marks_what_the_four_mark():
+    one = build(("pqnlp_entities",))
+    assert mentions(one(TEXT)) == mentions(build()(TEXT))
+    texts = [TEXT, "", "Ofcom met the Home Office in 2024.", TEXT] * 40  # more than one batch
+    assert [mentions(doc) for doc in one.pipe(texts)] == [mentions(one(text)) for text in texts]
+
+
+def test_one_component_keeps_what_others_marked_beside():
+    nlp = build(("pqnlp_entities",))
+    doc = nlp.make_doc("Ofcom met Robin Quill of the Home Office.")
+    doc.set_ents([Span(doc, 2, 4, label="PERSON")])
+    assert [(ent.text, ent.label_) for ent in nlp(doc).ents] == [
+        ("Ofcom", "ORG"),
+        ("Robin Quill", "PERSON"),
+        ("Home Office", "DEPARTMENT"),
+    ]
+
+
+def test_a_text_that_fails_is_left_to_the_error_handler_and_the_others_come():
+    nlp = build(("pqnlp_entities",))
+    failed = []
+    nlp.set_error_handler(lambda name, component, docs, error: failed.extend(doc.text for doc in docs))
+    docs = [nlp.make_doc(text) for text in ("The Home Office.", "DCLG did.", "Ofcom did.")]
+    docs[1]._.pqnlp_date = 5  # no date at all
+    done = list(nlp.pipe(docs))
+    assert failed == ["DCLG did."]
+    assert [doc.text for doc in done] == ["The Home Office.", "Ofcom did."] and all(doc.ents for doc in done)
+
+
+def test_its_settings_are_those_of_the_four(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("pqnlp_entities", config={"link_self_references": False, "recogniser": "gazetteer"})
+    nlp.get_pipe("pqnlp_entities").taggers["organisations"].add_names({"Otter Trust": ""})
+    nlp.to_disk(tmp_path / "nlp")
+    doc = spacy.load(tmp_path / "nlp")("Her Department met the Otter Trust.")
+    assert [(ent.text, ent.kb_id_) for ent in doc.ents] == [("Her Department", ""), ("Otter Trust", "")]
