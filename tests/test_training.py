@@ -349,9 +349,7 @@ def test_search_never_sees_a_held_out_row(repairs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(AnswerClassifier, "fit", fit)
     said = []
-    done = pqnlp.train(
-        repairs, output=tmp_path / "m", tune=1, parameters=SMALL, progress=said.append
-    )
+    done = pqnlp.train(repairs, output=tmp_path / "m", tune=1, parameters=SMALL, progress=said.append)
     rows = hold_out(read_labelled(repairs)).rows
     held = set(rows.loc[rows["split"] == "test", "answer"])
     assert len(seen) == 7  # two settings in three folds, and the last on all training rows
