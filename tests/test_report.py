@@ -21,7 +21,7 @@ from pqnlp.highlight import mark, visible
 from pqnlp.labels import LabelError
 from pqnlp.model import Model
 from pqnlp.reporting import ReportError
-from pqnlp.reporting.answers import fit_texts, official_page, pack_texts, text_order
+from pqnlp.reporting.answers import fit_texts, pack_texts, text_order
 from pqnlp.reporting.page import STEPS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -260,21 +260,6 @@ def test_first_go_the_texts_that_the_page_points_at_then_one_of_each_group():
     assert order[0] == 3
     assert {6, 7} < set(order[:4])
     assert text_order(frame, [3], ["by"]) == order
-
-
-@pytest.mark.parametrize(
-    ("identity", "uin", "tabled", "address"),
-    [
-        ("1700001", "4321", "2024-10-09", "https://questions-statements.parliament.uk/written-questions/detail/2024-10-09/4321"),
-        ("9", "HL17", "2024-10-09", "https://questions-statements.parliament.uk/written-questions/detail/2024-10-09/HL17"),
-        # A number alone is used again in the next session.
-        ("1700001", "4321", None, "https://questions-statements-api.parliament.uk/api/writtenquestions/questions/1700001"),
-        ("17", None, None, ""),
-        ("1700001x", "../4321", "2024-10-09", ""),
-    ],
-)  # fmt: skip
-def test_official_page(identity, uin, tabled, address):
-    assert official_page(identity, uin, tabled) == address
 
 
 def test_too_many_texts_for_the_page_are_told(scored_sample, tmp_path):

@@ -27,47 +27,13 @@ from pqnlp.codebook import ASK_KINDS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fit_texts", "official_page", "pack_texts", "pack_table", "text_order"]
+__all__ = ["fit_texts", "pack_texts", "pack_table", "text_order"]
 
 _TOKEN = re.compile(r" ?[A-Za-z]+|.", re.DOTALL)
 #: Codes below this are one byte, others two: the first byte tells.
 ONE_BYTE = 190
 _CODES = ONE_BYTE + (256 - ONE_BYTE) * 256
 _MISSING = 0xFFFF
-
-_NUMBER = re.compile(r"(?:HL)?\d{1,7}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def official_page(identity: Any, uin: Any, tabled: Any) -> str:
-    """Return the address of the official record of a question.
-
-    Parameters
-    ----------
-    identity : str
-        Parliament's internal id.
-    uin : str or missing
-        The number of the question.
-    tabled : str or missing
-        ISO date on which it was tabled: numbers are used again, so that only both together name one question.
-
-    Returns
-    -------
-    str
-        The page on questions-statements.parliament.uk; where number or day are not known, the record of the id in the
-        written-questions API; ``""`` if there is none.
-
-    Examples
-    --------
-    >>> official_page("1600001", "12345", "2024-01-15")
-    'https://questions-statements.parliament.uk/written-questions/detail/2024-01-15/12345'
-    """
-    if isinstance(uin, str) and isinstance(tabled, str) and _NUMBER.fullmatch(uin) and _DAY.fullmatch(tabled):
-        return f"https://questions-statements.parliament.uk/written-questions/detail/{tabled}/{uin}"
-    # Parliament's ids have six digits and more; a row's number in a file is no id.
-    if isinstance(identity, str) and re.fullmatch(r"\d{6,8}", identity):
-        return f"https://questions-statements-api.parliament.uk/api/writtenquestions/questions/{identity}"
-    return ""
 
 
 def _deflate(data: bytes) -> str:

@@ -48,6 +48,13 @@ def report_file(scored_sample, tmp_path_factory):
     for at, text in zip(labelled, texts, strict=False):
         for name in ("heading", "department", "question", "answer", "evidence", "id"):
             frame.loc[at, name] = f"{text} mischief"
+    # A number alone is used again in the next session; an id with a slash is nobody's.
+    for k, values in {
+        5: ("1700001", None, None),
+        6: ("1700002", "4321", None),
+        7: ("a/../b", "../1", "2024-10-09"),
+    }.items():
+        frame.loc[labelled[k], ["id", "uin", "tabled"]] = values
     path = tmp_path_factory.mktemp("page") / "report.html"
     pqnlp.report(frame, path)
     return path

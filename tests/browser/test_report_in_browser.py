@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -99,6 +100,21 @@ def test_an_answer_opens_with_texts_marks_and_link(open_page, scored_sample):
     )
     shares = opened.locator(".shares li").all_inner_texts()
     assert f"{round(100 * row['p_direct'])} %" in shares[0]
+
+
+@pytest.mark.parametrize(
+    ("identity", "address"),
+    [
+        ("1700001", "https://questions-statements-api.parliament.uk/api/writtenquestions/questions/1700001"),
+        ("1700002", "https://questions-statements-api.parliament.uk/api/writtenquestions/questions/1700002"),
+        ("a/../b", None),
+    ],
+)
+def test_without_number_and_day_the_record_is_found_by_id(open_page, identity, address):
+    page = open_page("#id-" + quote(identity, safe=""))
+    assert count(page) == 1
+    links = page.locator("#list tr.opened a", has_text="on the official site")
+    assert [link.get_attribute("href") for link in links.all()] == [address] * (address is not None)
 
 
 def test_figures_lead_to_their_answers(open_page, scored_sample):
