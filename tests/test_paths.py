@@ -32,9 +32,12 @@ def test_a_missing_model_is_told_with_both_places(tmp_path, monkeypatch):
 def test_every_package_of_the_checkout_is_in_the_wheel():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    listed = set(setup["options"]["packages"].split()) - {"pqnlp.models"}
+    listed = set(setup["options"]["packages"].split()) - {"pqnlp.models", "pqnlp.data"}
     found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "pqnlp").rglob("__init__.py")}
     assert listed == found
     patterns = setup["options.package_data"]["pqnlp.registries"].split()
     registries = [p for p in (ROOT / "pqnlp" / "registries").iterdir() if p.is_file() and p.suffix != ".py"]
     assert all(any(p.match(pattern) for pattern in patterns) for p in registries)
+    carried = setup["options.package_data"]["pqnlp.data"].split()
+    assert set(carried) == {"labels.csv", "splits.csv", "asks.jsonl"}
+    assert all((ROOT / "data" / name).is_file() for name in carried)
