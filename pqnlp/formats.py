@@ -531,7 +531,7 @@ def _csv(given: _Input) -> Chunks:
                     )
                 yield chunk, name
     except pd.errors.ParserError as error:
-        reason = str(error).replace("Error tokenizing data. C error: ", "").strip().rstrip(". ")
+        reason = " ".join(str(error).replace("Error tokenizing data. C error: ", "").split()).rstrip(". ")
         raise ReadError(
             f"{name} is not a well-formed CSV file: {reason}. Put texts with commas, quotes or line breaks in double quotes."
         ) from None
@@ -687,7 +687,8 @@ def _xml(given: _Input) -> Chunks:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise ReadError(f"{name} is not well-formed XML: {error.msg}. Download it again.") from None
+        reason = " ".join(error.msg.split()).replace(" ,", ",")
+        raise ReadError(f"{name} is not well-formed XML: {reason}. Download it again.") from None
     day = re.search(r"(\d{4}-\d\d-\d\d)", Path(name).name)
     house = "Lords" if "lords" in Path(name).name.lower() else "Commons"
     department = heading = None
