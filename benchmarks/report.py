@@ -18,10 +18,11 @@ import time
 import zlib
 from pathlib import Path
 
+import vl_convert
+
 import pqnlp
 from pqnlp.findings import read_scored
 from pqnlp.reporting.answers import pack_texts
-from pqnlp.reporting.figures import vl_convert
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SAMPLE = 8000
@@ -77,7 +78,7 @@ def main() -> None:
         html = page_file.read_text(encoding="utf-8")
         pictures = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
         print(f"{len(pictures):>3} charts, SVG {sum(map(len, pictures)):>10,} bytes")
-        print(f"Vega to draw them {len(vl_convert().javascript_bundle().encode()):>7,} bytes")
+        print(f"Vega to draw them {len(vl_convert.javascript_bundle().encode()):>7,} bytes")
         words, plain = packed_sizes(options.scored)
         print(f"{SAMPLE:,} texts packed by words {words / 1e6:.2f} MB, by deflate alone {plain / 1e6:.2f} MB")
         seconds = load_times(page_file, options.loads)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pqnlp.codebook import LABEL_OF_REASON, LABELS
@@ -38,8 +39,13 @@ class PlotError(PqnlpError):
     """A table that a chart cannot be drawn from, or a library for it that is not installed; the message has the mend."""
 
 
-def altair() -> Any:
-    """Return the module Altair.
+def library(name: str) -> Any:
+    """Return a library that charts need.
+
+    Parameters
+    ----------
+    name : str
+        "altair", or "vl_convert", which draws charts without a browser.
 
     Returns
     -------
@@ -51,10 +57,9 @@ def altair() -> Any:
         If it is not installed.
     """
     try:
-        import altair
+        return import_module(name)
     except ImportError:
-        raise PlotError("Charts need Vega-Altair: pip install 'pqnlp[report]'.") from None
-    return altair
+        raise PlotError(f"Charts need the library {name}: pip install 'pqnlp[report]'.") from None
 
 
 def label_name(name: str) -> str:
@@ -141,7 +146,7 @@ def rates(
     >>> import pqnlp
     >>> chart = pqnlp.plot.rates(pqnlp.rates("scored.csv", "department"))  # doctest: +SKIP
     """
-    alt = altair()
+    alt = library("altair")
     _check(table, _RATES, "pqnlp.rates")
     present = list(dict.fromkeys(table["label"]))
     if label is not None and label not in present:
@@ -253,7 +258,7 @@ def reasons(table: "pd.DataFrame", *, width: int = 300, row_height: int = 20) ->
     PlotError
         If the table has neither, is empty, or Altair is missing.
     """
-    alt = altair()
+    alt = library("altair")
     if "reason" in getattr(table, "columns", ()) and "rate" not in table.columns:
         counts = table["reason"].dropna()
         counts = counts[counts.isin(list(LABEL_OF_REASON))].value_counts()
@@ -327,7 +332,7 @@ def calibration(scored: "pd.DataFrame", labels: Any, *, bins: int = 10, width: i
     import pandas as pd
     from scipy.stats import binomtest
 
-    alt = altair()
+    alt = library("altair")
     if bins < 1:
         raise ValueError(f"bins is {bins}: give 1 or more.")
     columns = [name for name in getattr(scored, "columns", ()) if str(name).startswith("p_")]
@@ -402,7 +407,7 @@ def entities(table: "pd.DataFrame", *, kind: str | None = None, top: int = 15, w
     """
     from collections import Counter
 
-    alt = altair()
+    alt = library("altair")
     pairs: dict[tuple[str, str], set] = {}
     wordings: dict[tuple[str, str], Counter] = {}
     for pair, mention in _mentions(table):

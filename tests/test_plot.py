@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -138,6 +140,12 @@ def test_entities_take_the_list_of_mentions():
 def test_a_table_that_cannot_be_drawn_gets_an_error_with_the_mend(call):
     with pytest.raises(PlotError, match="give|has no|has:|check|it has"):
         call()
+
+
+def test_without_altair_charts_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with pytest.raises(PlotError, match=r"altair: pip install 'pqnlp\[report\]'"):
+        plot.rates(TABLE)
 
 
 def test_picture_for_the_page_leaves_colours_and_size_to_it():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pqnlp.plot import COLOURS, FAINT, INK, OTHER, PlotError
+from pqnlp.plot import COLOURS, FAINT, INK, OTHER, library
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["draw", "vl_convert"]
+__all__ = ["draw"]
 
 # The page gives these colours a value for light, dark and paper.
 _VARIABLES = {
@@ -38,25 +38,6 @@ _EMPTY = re.compile(
 )
 
 
-def vl_convert() -> Any:
-    """Return the module that draws Vega-Lite charts without a browser.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    PlotError
-        If it is not installed.
-    """
-    try:
-        import vl_convert
-    except ImportError:
-        raise PlotError("The report's charts need vl-convert: pip install 'pqnlp[report]'.") from None
-    return vl_convert
-
-
 def draw(chart: Any, title: str) -> "Markup":
     """Draw a chart.
 
@@ -73,7 +54,7 @@ def draw(chart: Any, title: str) -> "Markup":
     """
     from markupsafe import Markup, escape
 
-    svg = vl_convert().vegalite_to_svg({**chart.to_dict(validate=False), "config": _CONFIG})
+    svg = library("vl_convert").vegalite_to_svg({**chart.to_dict(validate=False), "config": _CONFIG})
     size = _SIZE.match(svg)
     width, height = (float(size.group(k)) for k in (1, 2))
     svg = _COLOUR.sub(lambda m: _VARIABLES[m.group().lower()], _EMPTY.sub("", svg[size.end() :]))
