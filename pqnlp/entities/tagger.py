@@ -18,7 +18,7 @@ from pqnlp.raw_text import doc_text, token_starts
 __all__ = ["EntityTagger"]
 
 # Enough texts for the processor to keep the code of one type at hand, few enough to keep their words.
-_BATCH = 128
+_BATCH = 256
 
 
 @Language.factory(
@@ -66,7 +66,7 @@ class EntityTagger(MentionTagger):
         Parameters
         ----------
         stream : iterable of Doc
-        batch_size : int, default 128
+        batch_size : int, default 256
             The most Docs to hold back.
 
         Yields
