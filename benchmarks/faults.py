@@ -225,13 +225,13 @@ def poison(plain: Callable, shard, settings):
 
     whole = scoring._score_rows
 
-    def fail(columns, model, entities):
+    def fail(columns, model, settings):
         text = " ".join(columns["answer"])
         if "POISON-ERROR" in text:
             raise RecursionError
         if "POISON-KILL" in text:
             os.kill(os.getpid(), signal.SIGKILL)
-        return whole(columns, model, entities)
+        return whole(columns, model, settings)
 
     scoring._score_rows = fail
     try:

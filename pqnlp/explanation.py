@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pqnlp.classifier import Analysis
     from pqnlp.model import Model
 
-__all__ = ["Explanation", "explain", "pointed_at"]
+__all__ = ["Explanation", "asks_of", "explain", "pointed_at"]
 
 #: Sentences nearly as decisive as the first are pointed at too, up to `MAX_POINTED`.
 POINTED_SHARE = 0.4
@@ -37,6 +37,36 @@ def pointed_at(decisive: "np.ndarray") -> list[int]:
     """
     order = decisive.argsort(kind="stable")[::-1][:MAX_POINTED]
     return [int(k) for k in order if decisive[k] >= POINTED_SHARE * decisive[order[0]]]
+
+
+def asks_of(pair: Any, analysis: "Analysis", first: int) -> list[dict]:
+    """Return the asks of one pair and what became of them.
+
+    Parameters
+    ----------
+    pair : ParsedPair
+    analysis : Analysis
+    first : int
+        Where the pair's asks begin among those of the analysis.
+
+    Returns
+    -------
+    list of dict
+        As ``asks`` of `Explanation.to_dict`.
+    """
+    from pqnlp.codebook import VERDICTS
+
+    out = []
+    for k, ask in enumerate(pair.question.asks, first):
+        verdict = by = None
+        if analysis.verdicts is not None:
+            verdict = VERDICTS[int(analysis.verdicts[k].argmax())]
+            by = int(analysis.ask_evidence[k])
+        out.append(
+            {"start": ask.start, "end": ask.end, "text": ask.text, "kind": ask.kind, "verdict": verdict,
+             "evidence": by if by is not None and by >= 0 else None}
+        )  # fmt: skip
+    return out
 
 
 @dataclass(frozen=True)
@@ -261,7 +291,7 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
     -------
     list of Explanation
     """
-    from pqnlp.codebook import ROLES, VERDICTS
+    from pqnlp.codebook import ROLES
 
     classifier = model.classifier
     labels = [str(c) for c in classifier.classes_]
@@ -280,16 +310,6 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
                 of = analysis.roles[sentence + j]
                 role, weight = ROLES[int(of.argmax())], round(float(of.max()), 4)
             sentences.append({"start": start, "end": end, "role": role, "p": weight})
-        asks = []
-        for j, one in enumerate(pair.question.asks):
-            verdict = by = None
-            if analysis.verdicts is not None:
-                verdict = VERDICTS[int(analysis.verdicts[ask + j].argmax())]
-                by = int(analysis.ask_evidence[ask + j])
-            asks.append(
-                {"start": one.start, "end": one.end, "text": one.text, "kind": one.kind, "verdict": verdict,
-                 "evidence": by if by is not None and by >= 0 else None}
-            )  # fmt: skip
         chosen = [pair.spans[j] for j in pointed_at(decisive)]
         out.append(
             Explanation(
@@ -300,7 +320,7 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
                 probabilities={name: round(float(value), 4) for name, value in zip(labels, p, strict=True)},
                 unsure=bool(p.max() < model.unsure_below),
                 evidence=[{"start": a, "end": b, "text": pair.answer[a:b]} for a, b in chosen],
-                asks=asks,
+                asks=asks_of(pair, analysis, ask),
                 sentences=sentences,
                 model={"name": model.name, "version": model.version},
             )

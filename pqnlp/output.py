@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pqnlp.errors import PqnlpError
+from pqnlp.schema import ASK, ENTITY, arrow_type
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "FORMS",
@@ -39,8 +41,9 @@ FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".
 ROW_GROUP_ROWS = 20_000
 _ROW_GROUP_BYTES = 64_000_000
 
-# A batch without any mention would leave these to a guess, and the next batch would not fit it.
+# A batch without any value in these would leave them to a guess, and the next batch would not fit it.
 _NUMBER_FIELDS = ("start", "end")
+_NESTED = {"entities": ENTITY, "asks": ASK}
 
 
 class WriteError(PqnlpError):
@@ -287,7 +290,9 @@ def write_failure(error: OSError, path: str | Path, state: str = ".") -> Excepti
     return WriteError(f"Cannot write {path}: {error.strerror or error}.")
 
 
-def encode(frame: "pd.DataFrame", form: str, packing: str = "", *, header: bool = False) -> bytes:
+def encode(
+    frame: "pd.DataFrame", form: str, packing: str = "", *, header: bool = False, schema: "pa.Schema | None" = None
+) -> bytes:
     """Return the rows of a table as they stand in a file, so that such pieces joined make one.
 
     Parameters
@@ -299,6 +304,8 @@ def encode(frame: "pd.DataFrame", form: str, packing: str = "", *, header: bool 
         "", ".gz" or ".zst"; the pieces are members or frames of their own.
     header : bool, default False
         Whether CSV begins with the names of the columns.
+    schema : pyarrow.Schema, optional
+        For Parquet, where the columns are known beforehand; otherwise they are told from the rows.
 
     Returns
     -------
@@ -308,7 +315,7 @@ def encode(frame: "pd.DataFrame", form: str, packing: str = "", *, header: bool 
     if form == "parquet":
         _, pq = _pyarrow("Parquet")
         whole = io.BytesIO()
-        pq.write_table(_arrow_table(frame), whole, compression="zstd")
+        pq.write_table(_arrow_table(frame, schema), whole, compression="zstd")
         return whole.getvalue()
     if form == "jsonl":
         data = _json_lines(frame)
@@ -429,20 +436,17 @@ def _pyarrow(path):
 
 def _settled(pa, name: str, kind):
     """Return `kind` with every unknown part made definite, so that later batches fit."""
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    inner = kind.value_type if listed else kind
+    if name in _NESTED and (pa.types.is_null(inner) or pa.types.is_struct(inner)):
+        # A batch may have no mention at all, or none with a date.
+        declared = arrow_type([_NESTED[name]])
+        if pa.types.is_null(inner) or {f.name for f in inner} <= set(_NESTED[name]):
+            return declared
     if pa.types.is_null(kind):
-        if name == "entities":
-            fields = [("field", pa.string()), ("start", pa.int64()), ("end", pa.int64())]
-            fields += [(field, pa.string()) for field in ("text", "type", "id", "url", "from", "to")]
-            return pa.list_(pa.struct(fields))
         return pa.int64() if name in _NUMBER_FIELDS else pa.string()
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        if pa.types.is_null(kind.value_type):
-            return (
-                pa.list_(_settled(pa, name, kind.value_type).value_type)
-                if name == "entities"
-                else pa.list_(pa.string())
-            )
-        return pa.list_(_settled(pa, name, kind.value_type))
+    if listed:
+        return pa.list_(_settled(pa, name, inner))
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(f.name, _settled(pa, f.name, f.type)) for f in kind])
     if pa.types.is_large_string(kind):

@@ -75,6 +75,7 @@ class Run:
         model: Any = None,
         jobs: int = 1,
         entities: bool = True,
+        asks: bool | None = None,
         encoding: str = "utf-8",
         unsure_below: float | None = None,
         limit: int | None = None,
@@ -91,6 +92,8 @@ class Run:
         self.model, self.unsure_below, self.entities = model, unsure_below, entities
         self.update, self.restart = update, restart
         self._writer = TableWriter(output)
+        # Where nothing can nest, asks would be JSON text: many readers of CSV do not want it.
+        self.asks = self._writer.form in ("parquet", "jsonl") if asks is None else asks
         self._unread: list[str] = []
 
     def go(
@@ -104,7 +107,7 @@ class Run:
         from pqnlp.scoring import Settings
 
         opened = load(self.model, unsure_below=self.unsure_below)
-        settings = Settings.of(opened, entities=self.entities, jobs=self.jobs)
+        settings = Settings.of(opened, entities=self.entities, asks=self.asks, jobs=self.jobs)
         labels = [str(c) for c in opened.classifier.classes_]
         began = time.monotonic()
         counts = _Counts(labels)
@@ -145,6 +148,7 @@ class Run:
     def _by_parts(self, opened, settings: "Settings", counts: "_Counts", progress, on_start) -> None:
         from dataclasses import replace
 
+        from pqnlp import schema
         from pqnlp.output import join_parts, write_failure
         from pqnlp.scoring import model_digest, result_columns
         from pqnlp.shards import cut_shards, rows_per_shard
@@ -162,10 +166,11 @@ class Run:
                 total = survey["rows"] if self.limit is None else min(survey["rows"], self.limit)
                 papers = {
                     "pqnlp": __version__,
-                    "schema": 1,
+                    "schema": schema.VERSION,
                     "model": {"name": opened.name, "version": opened.version, "digest": model_digest(opened)},
                     "unsure_below": opened.unsure_below,
                     "entities": self.entities,
+                    "asks": self.asks,
                 }
                 manifest = {
                     "format": FORMAT,
@@ -175,6 +180,7 @@ class Run:
                     "inputs": survey["inputs"],
                     "options": {
                         "entities": self.entities,
+                        "asks": self.asks,
                         "unsure_below": opened.unsure_below,
                         "encoding": self.encoding,
                         "limit": self.limit,
@@ -191,7 +197,7 @@ class Run:
                 if self.update is not None:
                     from pqnlp.known import build
 
-                    columns = result_columns(opened, self.entities)
+                    columns = result_columns(opened, self.entities, self.asks)
                     if not (parts.folder / "known.sqlite").exists():
                         build(self.update, parts.folder / "known.sqlite", columns)
                     settings = replace(settings, known=str(parts.folder / "known.sqlite"))
@@ -222,7 +228,7 @@ class Run:
                 if counts.rows != total:
                     raise self._changed(parts)
                 self._check_states(survey["files"], survey["states"], parts)
-                columns = [*_columns(), *result_columns(opened, self.entities)]
+                columns = list(schema.types(counts.labels, entities=self.entities, asks=self.asks))
                 information = {"pqnlp": json.dumps(papers, ensure_ascii=False)}
                 join_parts(parts.paths(cut), parts.whole, form, packing, columns=columns, metadata=information)
                 if final.exists():
@@ -273,6 +279,10 @@ class Run:
         if self.entities and not old.get("entities"):
             raise RunError(
                 f"{self.update} was scored without entities: use --no-entities, or score everything anew, without --update."
+            )
+        if self.asks and not old.get("asks"):
+            raise RunError(
+                f"{self.update} was scored without asks: use --no-asks, or score everything anew, without --update."
             )
         return {"sha256": _digest(Path(self.update))}
 
@@ -402,12 +412,6 @@ def _changed_message(file: Path) -> str:
     )
 
 
-def _columns() -> tuple[str, ...]:
-    from pqnlp.corpus import COLUMNS
-
-    return COLUMNS
-
-
 def _paths(sources: Any) -> list | None:
     """Return the sources as a list of paths; None if they are no paths."""
     if isinstance(sources, (str, Path)):
@@ -437,7 +441,7 @@ class _Counts:
     """Sums over the parts of a run."""
 
     def __init__(self, labels: list[str]):
-        self._labels = labels
+        self.labels = labels
         self.rows = 0
         self._found: Counter = Counter()
         self._problems: Counter = Counter()
@@ -455,7 +459,7 @@ class _Counts:
         return {
             "rows": self.rows,
             "scored": sum(self._found.values()),
-            "labels": {name: self._found.get(name, 0) for name in self._labels},
+            "labels": {name: self._found.get(name, 0) for name in self.labels},
             "problems": dict(self._problems.most_common()),
             "unsure": self._sums["unsure"],
             "copied": self._sums["copied"],

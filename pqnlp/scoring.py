@@ -36,9 +36,10 @@ def score(
     *,
     model: "Model | str | Path | None" = None,
     entities: bool = False,
+    asks: bool = False,
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> "pd.DataFrame":
+) -> Any:
     """Label question-answer pairs.
 
     Parameters
@@ -49,6 +50,8 @@ def score(
         The model that ships with pqnlp by default.
     entities : bool, default False
         Whether to tag entities too; about as much work again.
+    asks : bool, default False
+        Whether to say what each ask of the question got; found in any case, so that it costs little.
     jobs : int, default 1
         Processes to work in; -1 for one a core. Other backends than joblib's own are chosen by
         ``joblib.parallel_config``.
@@ -60,8 +63,8 @@ def score(
     DataFrame
         A DataFrame comes back with its own columns and index, anything else as `pqnlp.read` reads it. Added are
         ``problem`` (if it was not there), ``label``, ``reason``, ``p_`` and each label's name, ``unsure``, ``evidence``
-        (the deciding sentences, likeliest first, joined by " […] ") and, if asked for, ``entities`` (a list of
-        dictionaries). Rows with a problem other than ``duplicate_id`` have no label.
+        (the deciding sentences, likeliest first, joined by " […] ") and, if asked for, ``asks`` and ``entities`` (lists
+        of dictionaries; see `pqnlp.schema`). Rows with a problem other than ``duplicate_id`` have no label.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def score(
     from pqnlp.model import load
     from pqnlp.shards import cut_shards, map_shards, rows_per_shard
 
-    settings = Settings.of(load(model), entities=entities, jobs=jobs)
+    settings = Settings.of(load(model), entities=entities, asks=asks, jobs=jobs)
     total = len(source) if isinstance(source, pd.DataFrame) else None
     pieces = ((raw_fields(table, where=where), len(table), where) for table, where in raw_tables(source))
     shards = cut_shards(pieces, shard_rows=rows_per_shard(total))
@@ -116,6 +119,7 @@ def score_file(
     model: "Model | str | Path | None" = None,
     jobs: int = 1,
     entities: bool = True,
+    asks: bool | None = None,
     encoding: str = "utf-8",
     progress: Callable[[int], None] | None = None,
     on_start: Callable[[int | None, int], None] | None = None,
@@ -138,6 +142,8 @@ def score_file(
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``; ``"-"`` for standard output. It appears when it is whole.
     model, jobs, entities
         As for `score`.
+    asks : bool, optional
+        As for `score`; by default where the output's form can nest: in Parquet and JSON lines, not in CSV.
     encoding : str
         Of text files.
     progress : callable, optional
@@ -181,6 +187,7 @@ def score_file(
         model=model,
         jobs=jobs,
         entities=entities,
+        asks=asks,
         encoding=encoding,
         unsure_below=unsure_below,
         limit=limit,
@@ -201,7 +208,7 @@ class Settings:
     digest : str
         The model's; a process that finds another one there refuses it.
     unsure_below : float
-    entities : bool
+    entities, asks : bool
     form, packing : str
         What to encode the rows as, see `pqnlp.output.encode`; an empty `form` for plain columns.
     known : str, optional
@@ -212,6 +219,7 @@ class Settings:
     digest: str
     unsure_below: float
     entities: bool
+    asks: bool = False
     form: str = ""
     packing: str = ""
     known: str | None = None
@@ -282,13 +290,18 @@ def score_shard(shard: "Shard", settings: Settings) -> dict[str, Any]:
         return out | {"columns": columns}
     from pqnlp.output import encode
 
-    return out | {"data": encode(scored_frame(columns), settings.form, settings.packing)}
+    schema = None
+    if settings.form == "parquet":
+        from pqnlp.schema import arrow_schema
+
+        schema = arrow_schema(map(str, model.classifier.classes_), entities=settings.entities, asks=settings.asks)
+    return out | {"data": encode(scored_frame(columns), settings.form, settings.packing, schema=schema)}
 
 
 def _score_into(columns: dict[str, list], model: "Model", settings: Settings, step: int | None) -> int:
     """Add the results to cleaned columns; return how many rows were copied from earlier results."""
     n = len(columns["answer"])
-    names = result_columns(model, settings.entities)
+    names = result_columns(model, settings.entities, settings.asks)
     results = _no_results(names, n)
     todo = [k for k in range(n) if columns["problem"][k] in SCORED_ALL_THE_SAME]
     copied = 0
@@ -304,26 +317,26 @@ def _score_into(columns: dict[str, list], model: "Model", settings: Settings, st
     failed = []
     step = step or n
     for start in range(0, len(todo), step):
-        failed += _score_places(columns, results, todo[start : start + step], model, settings.entities)
+        failed += _score_places(columns, results, todo[start : start + step], model, settings)
     if failed:
-        _score_rows({name: [cell] for name, cell in _HARMLESS.items()}, model, settings.entities)
+        _score_rows({name: [cell] for name, cell in _HARMLESS.items()}, model, settings)
     for k in failed:
         columns["problem"][k] = "failed"
     columns |= results
     return copied
 
 
-def _score_places(columns, results, places: list[int], model: "Model", entities: bool) -> list[int]:
+def _score_places(columns, results, places: list[int], model: "Model", settings: Settings) -> list[int]:
     """Score the rows at `places` into `results`; return those that raise an error, found by halves."""
     try:
         part = {name: [columns[name][k] for k in places] for name in _READ_BY_THE_MODEL}
-        scored = _score_rows(part, model, entities)
+        scored = _score_rows(part, model, settings)
     except Exception:  # whatever the rows led to: it must not take the others with it
         if len(places) == 1:
             return places
         middle = len(places) // 2
         halves = (places[:middle], places[middle:])
-        return [bad for half in halves for bad in _score_places(columns, results, half, model, entities)]
+        return [bad for half in halves for bad in _score_places(columns, results, half, model, settings)]
     for name, cells in scored.items():
         for k, value in zip(places, cells, strict=True):
             results[name][k] = value
@@ -333,30 +346,31 @@ def _score_places(columns, results, places: list[int], model: "Model", entities:
 _READ_BY_THE_MODEL = ("question", "answer", "department", "answered", "tabled")
 
 
-def result_columns(model: "Model", entities: bool) -> list[str]:
+def result_columns(model: "Model", entities: bool, asks: bool) -> list[str]:
     """Return the names of the columns that scoring adds, in order."""
-    labels = [str(c) for c in model.classifier.classes_]
-    names = ["label", "reason", *(f"p_{label}" for label in labels), "unsure", "evidence"]
-    return [*names, "entities"] if entities else names
+    from pqnlp.schema import result_types
+
+    return list(result_types(map(str, model.classifier.classes_), entities=entities, asks=asks))
 
 
 def _no_results(names: list[str], rows: int) -> dict[str, list]:
     out: dict[str, list] = {name: [None] * rows for name in names}
     out["evidence"] = [""] * rows
-    if "entities" in out:
-        out["entities"] = [[] for _ in range(rows)]
+    for name in ("asks", "entities"):
+        if name in out:
+            out[name] = [[] for _ in range(rows)]
     return out
 
 
-def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dict[str, list]:
+def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) -> dict[str, list]:
     """Score rows that can be; plain lists in and out."""
     import numpy as np
 
-    from pqnlp.explanation import pointed_at
+    from pqnlp.explanation import asks_of, pointed_at
 
     n = len(columns["answer"])
     names = [str(c) for c in model.classifier.classes_]
-    out = _no_results(result_columns(model, entities), n)
+    out = _no_results(result_columns(model, settings.entities, settings.asks), n)
     rows_of: dict[tuple[str, str], list[int]] = {}
     for k, pair in enumerate(zip(columns["question"], columns["answer"], strict=True)):
         # Equal pairs are scored once: grouped questions share their answer, and some their words.
@@ -366,7 +380,7 @@ def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dic
         return out
     analysis = model.classifier.analyse(pairs)
     reasons = model.classifier.reasons_from(analysis)
-    sentence = 0
+    sentence = ask = 0
     for j, pair in enumerate(analysis.pairs):
         p = analysis.probabilities[j]
         size = len(pair.spans)
@@ -379,16 +393,26 @@ def _score_rows(columns: dict[str, list], model: "Model", entities: bool) -> dic
             "unsure": bool(p.max() < model.unsure_below),
             "evidence": " […] ".join(pair.answer[start:end] for start, end in spans),
         }
+        if settings.asks:
+            values["asks"] = [_located(one, pair.spans) for one in asks_of(pair, analysis, ask)]
+            ask += len(pair.question.asks)
         for row in rows_of[pairs[j]]:
             for name, value in values.items():
                 out[name][row] = value
-    if entities:
+    if settings.entities:
         dates = [a if _said(a) else t for a, t in zip(columns["answered"], columns["tabled"], strict=True)]
         keys = list(zip(columns["question"], columns["answer"], columns["department"], dates, strict=True))
         once = list(dict.fromkeys(keys))
         found = dict(zip(once, tag_rows(model.nlp, *map(list, zip(*once, strict=True))), strict=True))
         out["entities"] = [found[key] for key in keys]
     return out
+
+
+def _located(ask: dict, spans: list) -> dict:
+    """Return an ask as `pqnlp.schema.ASK` has it: a table has no list of sentences to point into, so offsets do."""
+    by = ask["evidence"]
+    evidence = None if by is None else {"start": spans[by][0], "end": spans[by][1]}
+    return {**{name: ask[name] for name in ("start", "end", "kind", "verdict")}, "evidence": evidence}
 
 
 def _said(value) -> bool:
@@ -448,7 +472,7 @@ def scored_frame(columns: dict[str, list]) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        Texts as text, ``unsure`` as nullable booleans, ``entities`` as lists of dictionaries, the rest as floats.
+        Texts as text, ``unsure`` as nullable booleans, ``asks`` and ``entities`` as lists of dictionaries, the rest as floats.
     """
     import pandas as pd
 
@@ -463,7 +487,7 @@ def scored_frame(columns: dict[str, list]) -> "pd.DataFrame":
             out[name] = pd.Series(values, dtype=text)
         elif name == "unsure":
             out[name] = pd.array(values, dtype="boolean")
-        elif name == "entities":
+        elif name in ("asks", "entities"):
             out[name] = pd.Series(values, dtype=object)
         else:
             out[name] = pd.Series(values, dtype="float64")

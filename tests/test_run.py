@@ -309,10 +309,10 @@ def test_one_bad_file_among_several_is_a_row(write, score, tmp_path):
 def test_rows_that_raise_errors_are_flagged_and_the_others_scored(source, score, tmp_path, monkeypatch):
     whole = pqnlp.scoring._score_rows
 
-    def fail(columns, model, entities):
+    def fail(columns, model, settings):
         if any(answer.startswith(("7 ", "13 ", "14 ")) for answer in columns["answer"]):
             raise RecursionError("too deep")
-        return whole(columns, model, entities)
+        return whole(columns, model, settings)
 
     monkeypatch.setattr(pqnlp.scoring, "_score_rows", fail)
     assert score(source)["problems"] == {"failed": 3}
@@ -324,7 +324,7 @@ def test_rows_that_raise_errors_are_flagged_and_the_others_scored(source, score,
 
 
 def test_an_error_of_every_row_is_no_fault_of_the_rows(source, score, monkeypatch):
-    def fail(columns, model, entities):
+    def fail(columns, model, settings):
         raise LookupError("a file of the installation is gone")
 
     monkeypatch.setattr(pqnlp.scoring, "_score_rows", fail)

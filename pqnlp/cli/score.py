@@ -36,6 +36,14 @@ def score(
     entities: Annotated[
         bool, typer.Option("--entities/--no-entities", help="Tag entities too; without them it is faster.")
     ] = True,
+    asks: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--asks/--no-asks",
+            help="Say what each ask got; by default in Parquet and JSON lines, not in CSV.",
+            show_default=False,
+        ),
+    ] = None,
     encoding: Encoding = "utf-8",
     unsure_below: UnsureBelow = None,
     limit: Annotated[
@@ -86,6 +94,7 @@ def score(
                 model=model,
                 jobs=jobs,
                 entities=entities,
+                asks=asks,
                 encoding=encoding,
                 progress=bar.advance,
                 on_start=bar.start,
