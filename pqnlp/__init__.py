@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pqnlp.model import Model, load
     from pqnlp.reporting import report
     from pqnlp.scoring import score, score_file
+    from pqnlp.spread import score_dask
     from pqnlp.training import train
 
 _HOME = {
@@ -29,6 +30,7 @@ _HOME = {
     "rates": "estimation",
     "report": "reporting",
     "score": "scoring",
+    "score_dask": "spread",
     "score_file": "scoring",
     "train": "training",
 }
@@ -45,13 +47,14 @@ __all__ = [
     "read",
     "report",
     "score",
+    "score_dask",
     "score_file",
     "train",
 ]
 
 
 def __getattr__(name: str):
-    if name in ("entities", "findings", "plot"):  # modules; the first can be called
+    if name in ("entities", "findings", "plot", "spark"):  # modules; the first can be called
         return import_module(f"pqnlp.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'pqnlp' has no attribute {name!r}")

@@ -33,6 +33,7 @@ __all__ = [
     "read",
     "read_batches",
     "standardise",
+    "text_dtype",
     "used_columns",
 ]
 
@@ -335,10 +336,10 @@ def as_frame(columns: dict[str, list]) -> "pd.DataFrame":
 
     frame = pd.DataFrame({name: columns[name] for name in COLUMNS})
     text_columns = [name for name in COLUMNS if name != "is_holding"]
-    return frame.astype(dict.fromkeys(text_columns, _text_dtype()) | {"is_holding": bool})
+    return frame.astype(dict.fromkeys(text_columns, text_dtype()) | {"is_holding": bool})
 
 
-def _text_dtype():
+def text_dtype():
     """Return the text type of this pandas: `str` from version 3, `object` before."""
     import pandas as pd
 

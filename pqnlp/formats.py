@@ -78,12 +78,14 @@ def raw_tables(source: Any, *, encoding: str = "utf-8") -> Chunks:
     """
     import pandas as pd
 
+    from pqnlp.tables import as_pandas, as_table
+
     if isinstance(source, pd.DataFrame):
         yield source, "the table"
     elif isinstance(source, (str, Path)):
         yield from _path_tables(source, encoding)
-    elif hasattr(source, "to_pandas"):  # Polars, PyArrow
-        yield source.to_pandas(), "the table"
+    elif (table := as_table(source)) is not None:
+        yield as_pandas(table), "the table"
     elif isinstance(source, (bytes, bytearray)):
         raise ReadError(
             "Got bytes: write them to a file and pass its path, or pass a list of (question, answer) pairs."

@@ -45,7 +45,7 @@ def score(
     Parameters
     ----------
     source : DataFrame, path, or list of pairs
-        See `pqnlp.read`.
+        See `pqnlp.read`. A DataFrame may be of pandas or Polars, or a Table of PyArrow.
     model : Model or path, optional
         The model that ships with pqnlp by default.
     entities : bool, default False
@@ -60,8 +60,9 @@ def score(
 
     Returns
     -------
-    DataFrame
-        A DataFrame comes back with its own columns and index, anything else as `pqnlp.read` reads it. Added are
+    DataFrame or pyarrow.Table
+        A table comes back as the kind it is, with its own columns and index; anything else becomes a DataFrame of
+        pandas, as `pqnlp.read` reads it. Added are
         ``problem`` (if it was not there), ``label``, ``reason``, ``p_`` and each label's name, ``unsure``, ``evidence``
         (the deciding sentences, likeliest first, joined by " […] ") and, if asked for, ``asks`` and ``entities`` (lists
         of dictionaries; see `pqnlp.schema`). Rows with a problem other than ``duplicate_id`` have no label.
@@ -81,16 +82,20 @@ def score(
     >>> pqnlp.score([("To ask the Secretary of State for Wales, how many staff she has.", "There are 40.")]).label.tolist()
     ['direct']
     """
-    import pandas as pd
-
-    from pqnlp.corpus import COLUMNS, no_rows, raw_fields
+    from pqnlp.corpus import no_rows, raw_fields
     from pqnlp.formats import raw_tables
     from pqnlp.model import load
+    from pqnlp.schema import result_types
     from pqnlp.shards import cut_shards, map_shards, rows_per_shard
+    from pqnlp.tables import as_table, with_columns
 
-    settings = Settings.of(load(model), entities=entities, asks=asks, jobs=jobs)
-    total = len(source) if isinstance(source, pd.DataFrame) else None
-    pieces = ((raw_fields(table, where=where), len(table), where) for table, where in raw_tables(source))
+    opened = load(model)
+    settings = Settings.of(opened, entities=entities, asks=asks, jobs=jobs)
+    table = as_table(source)
+    if table is not None:
+        source = table.to_native()  # what can be read but once must not be read again
+    total = None if table is None else len(table)
+    pieces = ((raw_fields(piece, where=where), len(piece), where) for piece, where in raw_tables(source))
     shards = cut_shards(pieces, shard_rows=rows_per_shard(total))
     columns: dict[str, list] = {}
     for _, result in map_shards(functools.partial(score_shard, settings=settings), shards, jobs=jobs, ordered=True):
@@ -100,16 +105,10 @@ def score(
             progress(result["rows"])
     if not columns:
         raise no_rows(source)
-    scored = scored_frame(columns)
-    if not isinstance(source, pd.DataFrame):
-        return scored
-    out = source.copy()
-    out["problem"] = scored["problem"].to_numpy()
-    for name in scored.columns:
-        if name not in COLUMNS:
-            column = scored[name]
-            out[name] = column.to_numpy() if column.dtype != scored["answer"].dtype else column.array
-    return out
+    if table is None:
+        return scored_frame(columns)
+    labels = map(str, opened.classifier.classes_)
+    return with_columns(table, columns, {"problem": "string", **result_types(labels, entities=entities, asks=asks)})
 
 
 def score_file(
@@ -474,23 +473,14 @@ def scored_frame(columns: dict[str, list]) -> "pd.DataFrame":
     DataFrame
         Texts as text, ``unsure`` as nullable booleans, ``asks`` and ``entities`` as lists of dictionaries, the rest as floats.
     """
-    import pandas as pd
-
-    from pqnlp.corpus import COLUMNS, as_frame
+    from pqnlp.corpus import as_frame
+    from pqnlp.schema import result_types
+    from pqnlp.tables import pandas_column
 
     out = as_frame(columns)
-    text = out["answer"].dtype
-    for name, values in columns.items():
-        if name in COLUMNS:
-            continue
-        if name in ("label", "reason", "evidence"):
-            out[name] = pd.Series(values, dtype=text)
-        elif name == "unsure":
-            out[name] = pd.array(values, dtype="boolean")
-        elif name in ("asks", "entities"):
-            out[name] = pd.Series(values, dtype=object)
-        else:
-            out[name] = pd.Series(values, dtype="float64")
+    labels = [name.removeprefix("p_") for name in columns if name.startswith("p_")]
+    for name, kind in result_types(labels, entities="entities" in columns, asks="asks" in columns).items():
+        out[name] = pandas_column(columns[name], kind)
     return out
 
 
