@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["ASK_KINDS", "ENTITY_TYPES", "LABELS", "LABEL_OF_REASON", "REASONS", "ROLES", "VERDICTS"]
+__all__ = [
+    "ASK_KINDS",
+    "ENTITY_TYPES",
+    "LABELS",
+    "LABEL_OF_REASON",
+    "REASONS",
+    "ROLES",
+    "VERDICTS",
+    "VERDICT_OF_REASON",
+]
 
 LABELS = ("direct", "evasive", "policy_restating")
 
@@ -22,5 +31,13 @@ ASK_KINDS = (
 )  # fmt: skip
 
 VERDICTS = ("supplied", "declined", "not_addressed")
+
+#: What a reason says of the ask where the question has one only.
+VERDICT_OF_REASON = {
+    **dict.fromkeys(REASONS["direct"], "supplied"),
+    **dict.fromkeys(REASONS["evasive"], "declined"),
+    "unresponsive": "not_addressed",
+    "policy": "not_addressed",
+}
 
 ENTITY_TYPES = ("DEPARTMENT", "ORG", "LEGISLATION", "DATE")

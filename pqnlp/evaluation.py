@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["calibration_error", "evaluate", "evaluate_predictions", "kept_at_accuracy", "unsure_threshold"]
 
 
-def calibration_error(probabilities: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:
-    """Return the expected calibration error of the top label (Guo et al. 2017), equal-mass bins.
+def calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:
+    """Return the expected calibration error of the label given (Guo et al. 2017), equal-mass bins.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, n_classes)
+    confidence : ndarray, shape (n,)
+        Probability of the label given.
     right : ndarray of bool, shape (n,)
-        Whether the likeliest label is the true one.
+        Whether it is the true one.
     bins : int, default 10
 
     Returns
@@ -30,19 +31,18 @@ def calibration_error(probabilities: np.ndarray, right: np.ndarray, *, bins: int
     float
         Mean distance of confidence and accuracy, weighted by the rows of each bin.
     """
-    confidence = probabilities.max(1)
     order = np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in parts) / len(order))
 
 
-def unsure_threshold(probabilities: np.ndarray, right: np.ndarray, *, accuracy: float = 0.95, least: int = 50) -> float:
+def unsure_threshold(confidence: np.ndarray, right: np.ndarray, *, accuracy: float = 0.95, least: int = 50) -> float:
     """Choose the smallest probability above which labels are right at least as often as asked.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, n_classes)
-        Held-out or out-of-fold.
+    confidence : ndarray, shape (n,)
+        Probability of the label given, held-out or out-of-fold.
     right : ndarray of bool, shape (n,)
     accuracy : float, default 0.95
     least : int, default 50
@@ -53,19 +53,18 @@ def unsure_threshold(probabilities: np.ndarray, right: np.ndarray, *, accuracy: 
     float
         1.0 where no threshold reaches the accuracy.
     """
-    confidence = probabilities.max(1)
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero((share >= accuracy) & (np.arange(1, len(order) + 1) >= min(least, len(order))))
     return float(confidence[order[enough[-1]]]) if len(enough) else 1.0
 
 
-def kept_at_accuracy(probabilities: np.ndarray, right: np.ndarray, threshold: float) -> tuple[float, float]:
+def kept_at_accuracy(confidence: np.ndarray, right: np.ndarray, threshold: float) -> tuple[float, float]:
     """Return the share of rows that are at or above `threshold`, and their accuracy.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, n_classes)
+    confidence : ndarray, shape (n,)
     right : ndarray of bool, shape (n,)
     threshold : float
 
@@ -74,7 +73,7 @@ def kept_at_accuracy(probabilities: np.ndarray, right: np.ndarray, threshold: fl
     (float, float)
         The accuracy is NaN where nothing is kept.
     """
-    kept = probabilities.max(1) >= threshold
+    kept = confidence >= threshold
     return float(kept.mean()), float(right[kept].mean()) if kept.any() else float("nan")
 
 
@@ -118,7 +117,9 @@ def evaluate_predictions(
         "confusion": confusion_matrix(true, predicted, labels=classes).tolist(),
     }
     if probabilities is not None:
-        out["calibration_error"] = round(calibration_error(probabilities, true == predicted), 4)
+        given = np.array([classes.index(label) for label in predicted], dtype=int)
+        confidence = probabilities[np.arange(len(given)), given]
+        out["calibration_error"] = round(calibration_error(confidence, true == predicted), 4)
     return out
 
 
@@ -167,7 +168,7 @@ def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, 
     from pqnlp.explanation import pointed_at
 
     analysis = classifier.analyse(rows)
-    predicted = classifier.classes_[analysis.probabilities.argmax(1)]
+    predicted = classifier.classes_[classifier.decide(analysis.probabilities)]
     true = rows["label"].to_numpy(dtype=object)
     out = evaluate_predictions(true, predicted, classifier.classes_, analysis.probabilities)
     reasons = rows["reason"].to_numpy(dtype=object)
@@ -186,6 +187,7 @@ def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, 
     if found:
         out["evidence_recall"] = round(float(np.mean(found)), 4)
         out["evidence_share_pointed"] = round(float(np.mean(pointed)), 4)
-    kept, accuracy = kept_at_accuracy(analysis.probabilities, predicted == true, unsure_below)
+    confidence = analysis.probabilities[np.arange(len(rows)), classifier.decide(analysis.probabilities)]
+    kept, accuracy = kept_at_accuracy(confidence, predicted == true, unsure_below)
     out["kept"], out["kept_accuracy"] = round(kept, 4), round(accuracy, 4)
     return out

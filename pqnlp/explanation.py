@@ -296,6 +296,7 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
     classifier = model.classifier
     labels = [str(c) for c in classifier.classes_]
     reasons = classifier.reasons_from(analysis)
+    given = classifier.decide(analysis.probabilities)
     out = []
     sentence = ask = 0
     for k, pair in enumerate(analysis.pairs):
@@ -315,10 +316,10 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
             Explanation(
                 question=pair.question.text,
                 answer=pair.answer,
-                label=labels[int(p.argmax())],
+                label=labels[given[k]],
                 reason=str(reasons[k]),
                 probabilities={name: round(float(value), 4) for name, value in zip(labels, p, strict=True)},
-                unsure=bool(p.max() < model.unsure_below),
+                unsure=bool(p[given[k]] < model.unsure_below),
                 evidence=[{"start": a, "end": b, "text": pair.answer[a:b]} for a, b in chosen],
                 asks=asks_of(pair, analysis, ask),
                 sentences=sentences,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "add_recogniser", "load", "save"]
 
-FORMAT = 1
+FORMAT = 2
 _FILE = "model.skops"
 _MANIFEST = "manifest.json"
 _CARD = "README.md"
@@ -38,6 +38,7 @@ ORGANISATIONS = "organisations.json"
 _TRUSTED = (
     "pqnlp.classifier.AnswerClassifier",
     "pqnlp.features.SentenceFeatures",
+    "pqnlp.ngrams.NgramTable",
     "pqnlp.roles.RoleTagger",
     "pqnlp.roles.VerdictTagger",
 )

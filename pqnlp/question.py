@@ -7,7 +7,7 @@ and (b) ...; and if she will ...". Asks are found by their question words at cla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Ask", "BackReference", "Question", "addressee", "parse_question"]
 
@@ -165,6 +165,32 @@ def parse_question(text: str) -> Question:
     >>> [(ask.kind, ask.text) for ask in parsed.asks]
     [('how_many', '(a) buses'), ('how_many', '(b) trams ran late in 2024'), ('publish', 'if she will publish them')]
     """
+    runs = [run.span() for run in _LONG_SPACE.finditer(text)]
+    if not runs:
+        return _parsed(text)
+    # Patterns that try every space of a long run take its square or cube of time: parse without, and count it again.
+    pieces, kept, at = [], [], 0
+    for start, end in runs:
+        pieces.append(text[at : start + 1])
+        kept.extend(range(at, start + 1))
+        at = end
+    kept.extend(range(at, len(text)))
+    found = _parsed("".join(pieces) + text[at:])
+
+    def moved(part):
+        start, end = kept[part.start], kept[part.end - 1] + 1
+        fields = {"start": start, "end": end, "text": text[start:end]}
+        if isinstance(part, Ask) and part.stem:
+            fields["stem"] = (kept[part.stem[0]], kept[part.stem[1] - 1] + 1)
+        return replace(part, **fields)
+
+    return Question(text, found.addressee, tuple(map(moved, found.asks)), tuple(map(moved, found.references)))
+
+
+_LONG_SPACE = re.compile(r"\s{20,}")
+
+
+def _parsed(text: str) -> Question:
     addressee, begin = _addressed(text)
     references = tuple(_references(text, begin))
     asks = []
@@ -203,6 +229,8 @@ _REFERENCE = re.compile(
     r"(?P<kind>pursuant to|further to|with reference to|in reference to|following|with regard to|with respect to|in relation to)\b",
     re.IGNORECASE,
 )
+_REFERENCE_END = re.compile(rf",\s*(?={_WORD})|;", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[;,]\s*(?:and\s+)?$")
 _DATE = re.compile(
     r"\b\d{1,2}(?:st|nd|rd|th)? (?:January|February|March|April|May|June|July|August|September|October|November|December),? \d{4}"
 )
@@ -215,11 +243,15 @@ def _references(text: str, begin: int):
     while True:
         found = _REFERENCE.search(text, at)
         # Only before the first ask, or at a clause boundary: "measures with regard to" inside an ask is no reference.
-        if not found or (at > begin and not re.search(r"[;,]\s*(?:and\s+)?$", text[: found.start()])):
+        if not found or (
+            at > begin and not _CLAUSE_END.search(text, max(begin - 1, found.start() - 12), found.start())
+        ):
             return
-        if found.start() > begin + 3 and not re.search(r"[;,]\s*(?:and\s+)?$", text[: found.start()]):
+        if found.start() > begin + 3 and not _CLAUSE_END.search(
+            text, max(begin - 1, found.start() - 12), found.start()
+        ):
             return
-        stop = re.compile(rf",\s*(?={_WORD})|;", re.IGNORECASE).search(text, found.end())
+        stop = _REFERENCE_END.search(text, found.end())
         end = stop.start() if stop else len(text)
         piece = text[found.start() : end]
         day, number, heading = _DATE.search(piece), _UIN.search(piece), _HEADING.search(piece)
@@ -274,6 +306,9 @@ def _skip_space(text: str, at: int) -> int:
     return at
 
 
+_BOUNDARY = re.compile(rf"[,;:.]\s*(?:\([a-z]\)\s*)?(?:and\s+)?(?={_WORD})", re.IGNORECASE)
+
+
 def _first(text: str, start: int, end: int) -> int | None:
     at = _skip_space(text, start)
     limb = _LIMB.match(text, at)
@@ -281,7 +316,7 @@ def _first(text: str, start: int, end: int) -> int | None:
         return at
     if _FIRST.match(text, at):
         return at
-    boundary = re.compile(rf"[,;:.]\s*(?:\([a-z]\)\s*)?(?:and\s+)?(?={_WORD})", re.IGNORECASE).search(text, at, end)
+    boundary = _BOUNDARY.search(text, at, end)
     if boundary:
         limb = _LIMB.search(text, boundary.start(), boundary.end())
         return limb.start() if limb else boundary.end()
@@ -334,7 +369,7 @@ _NUMBERS = tuple(str(n) for n in range(1, 30))
 
 def _limbs(text: str, start: int, end: int) -> list[Ask]:
     """Split one ask into its outer limbs, if it has any."""
-    labels = _labels(text, start, end)
+    labels = _labels(text, start, end) if ")" in text[start:end] else []
     run: list[tuple[int, int, str]] = []
     for k, (_, _, name) in enumerate(labels):
         # A run may go on from an earlier ask: "...(a) x and (b) y; and how many (c) z and (d) w".
@@ -363,4 +398,4 @@ def _limbs(text: str, start: int, end: int) -> list[Ask]:
 
 
 def _unlimbed(text: str) -> str:
-    return " ".join(_LIMB.sub(" ", text).split())
+    return " ".join((_LIMB.sub(" ", text) if ")" in text else text).split())

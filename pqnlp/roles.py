@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from pqnlp.codebook import ASK_KINDS, ROLES, VERDICTS
-from pqnlp.features import ParsedPair, SentenceFeatures, fitted_quietly, owners
+from pqnlp.features import Features, ParsedPair, fitted_quietly
 
 __all__ = ["RoleTagger", "VerdictTagger"]
 
@@ -82,7 +82,7 @@ class VerdictTagger(BaseEstimator):
 
     Parameters
     ----------
-    C : float, default 0.3
+    C : float, default 1.0
     max_iter : int, default 500
 
     Attributes
@@ -90,25 +90,27 @@ class VerdictTagger(BaseEstimator):
     model_ : LogisticRegression
     """
 
-    def __init__(self, *, C=0.3, max_iter=500):
+    def __init__(self, *, C=1.0, max_iter=500):
         self.C = C
         self.max_iter = max_iter
 
-    def fit(self, columns: np.ndarray, verdicts: Sequence[str]) -> "VerdictTagger":
+    def fit(
+        self, columns: np.ndarray, verdicts: Sequence[str], *, sample_weight: np.ndarray | None = None
+    ) -> "VerdictTagger":
         """Fit on the columns that `ask_columns` makes.
 
         Parameters
         ----------
         columns : ndarray, shape (n_asks, n_columns)
         verdicts : sequence of str, length n_asks
+        sample_weight : ndarray, shape (n_asks,), optional
 
         Returns
         -------
         VerdictTagger
         """
-        self.model_ = fitted_quietly(
-            LogisticRegression(C=self.C, max_iter=self.max_iter, tol=1e-3), columns, np.asarray(verdicts)
-        )
+        model = LogisticRegression(C=self.C, max_iter=self.max_iter, tol=1e-3)
+        self.model_ = fitted_quietly(model, columns, np.asarray(verdicts), sample_weight=sample_weight)
         return self
 
     def predict_proba(self, columns: np.ndarray) -> np.ndarray:
@@ -129,20 +131,15 @@ class VerdictTagger(BaseEstimator):
 
 
 def ask_columns(
-    pairs: Sequence[ParsedPair],
-    features: SentenceFeatures,
-    counts: sp.csr_matrix,
-    sentence_columns: np.ndarray,
-    pair_columns: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    read: Features, pairs: Sequence[ParsedPair], sentence_columns: np.ndarray, pair_columns: np.ndarray
+) -> np.ndarray:
     """Return one row for every ask, with how well each of its pair's sentences lines up with it.
 
     Parameters
     ----------
+    read : Features
+        Of the pairs.
     pairs : sequence of ParsedPair, length n
-    features : SentenceFeatures
-        Fitted; gives the weight of words.
-    counts : csr_matrix, shape (n_sentences, vocabulary_size_)
     sentence_columns : ndarray, shape (n_sentences, k)
         Probabilities of what each sentence does.
     pair_columns : ndarray, shape (n, m)
@@ -150,22 +147,11 @@ def ask_columns(
 
     Returns
     -------
-    columns : ndarray, shape (n_asks, ...)
-    alignment : ndarray, shape (n_links,)
-        Share of the ask's own weight that a sentence covers, for every ask and sentence of the same pair, in order of
-        asks, then sentences.
-    ask_of : ndarray of int, shape (n_links,)
-        The ask of each link.
+    ndarray, shape (n_asks, n_columns)
     """
-    ask_owner = np.repeat(np.arange(len(pairs)), [len(pair.question.asks) for pair in pairs])
+    ask_owner, sentence_of, ask_of, alignment = read.ask_owner, read.sentence_of, read.ask_of, read.alignment
     n_asks = len(ask_owner)
-    owner = owners(pairs)
-    first = np.searchsorted(owner, np.arange(len(pairs)))
-    sizes = np.bincount(owner, minlength=len(pairs))
-    reps = sizes[ask_owner]
-    ask_of = np.repeat(np.arange(n_asks), reps)
-    sentence_of = np.arange(reps.sum()) - np.repeat(np.cumsum(reps) - reps, reps) + np.repeat(first[ask_owner], reps)
-    alignment = features.alignment(pairs, counts, sentence_of, ask_of)
+    reps = np.bincount(read.owner, minlength=len(pairs))[ask_owner]
     k = sentence_columns.shape[1]
     weight = (0.15 + alignment)[:, None] * sentence_columns[sentence_of]
     best = np.zeros((n_asks, k))
@@ -193,4 +179,4 @@ def ask_columns(
             row += 1
     whole = pair_columns[ask_owner]
     columns = np.hstack([whole, best, aligned, top[:, None], kinds, shape, whole * shape[:, :1], whole * shape[:, 3:]])
-    return columns, alignment, ask_of
+    return columns

@@ -363,7 +363,6 @@ def _no_results(names: list[str], rows: int) -> dict[str, list]:
 
 def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) -> dict[str, list]:
     """Score rows that can be; plain lists in and out."""
-    import numpy as np
 
     from pqnlp.explanation import asks_of, pointed_at
 
@@ -379,6 +378,7 @@ def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) ->
         return out
     analysis = model.classifier.analyse(pairs)
     reasons = model.classifier.reasons_from(analysis)
+    labels = model.classifier.decide(analysis.probabilities)
     sentence = ask = 0
     for j, pair in enumerate(analysis.pairs):
         p = analysis.probabilities[j]
@@ -386,10 +386,10 @@ def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) ->
         spans = [pair.spans[k] for k in pointed_at(analysis.decisive[sentence : sentence + size])]
         sentence += size
         values = {
-            "label": names[int(np.argmax(p))],
+            "label": names[labels[j]],
             "reason": str(reasons[j]),
             **{f"p_{name}": round(float(value), 4) for name, value in zip(names, p, strict=True)},
-            "unsure": bool(p.max() < model.unsure_below),
+            "unsure": bool(p[labels[j]] < model.unsure_below),
             "evidence": " […] ".join(pair.answer[start:end] for start, end in spans),
         }
         if settings.asks:

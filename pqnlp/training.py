@@ -50,6 +50,7 @@ def train(
     labels: Sequence[str] | str | None = None,
     tune: int = 0,
     seed: int = 0,
+    jobs: int | None = None,
     name: str | None = None,
     version: str = "1.0",
     parameters: dict[str, Any] | None = None,
@@ -94,6 +95,8 @@ def train(
         Settings to try at random, see `pqnlp.tuning.search`; each costs three fits. 0 keeps the defaults.
     seed : int, default 0
         Of the split, the folds and the search.
+    jobs : int, optional
+        Processes that fit the folds, -1 for one a core; the model is the same for any number.
     name : str, optional
         The folder's name by default.
     version : str
@@ -178,7 +181,7 @@ def train(
     if lacking:
         notices.append(f"No held-out row has the label {', '.join(map(repr, lacking))}: macro-F1 counts it as 0.")
     fit_params = _fit_params(train, annotated, weight)
-    classifier = AnswerClassifier(**{"random_state": seed, **(parameters or {})})
+    classifier = AnswerClassifier(**{"random_state": seed, "n_jobs": jobs, **(parameters or {})})
     tuning = None
     if tune:
         from pqnlp.tuning import search
@@ -190,8 +193,11 @@ def train(
         classifier = AnswerClassifier(**{**classifier.get_params(), **best})
     say(f"fitting on {len(train):,} pairs")
     classifier.fit(train, train["label"], groups=train["group"], **fit_params)
-    right = classifier.classes_[classifier.oof_probabilities_.argmax(1)] == train["label"].to_numpy(dtype=object)
-    threshold = unsure_threshold(classifier.oof_probabilities_, right)
+    right = classifier.classes_[classifier.decide(classifier.oof_probabilities_)] == train["label"].to_numpy(
+        dtype=object
+    )
+    confidence = classifier.oof_probabilities_[np.arange(len(right)), classifier.decide(classifier.oof_probabilities_)]
+    threshold = unsure_threshold(confidence, right)
     say("measuring")
     scores = measure(classifier, test, threshold) if len(test) else {}
     simple = baselines(train, test) if len(test) else {}
@@ -358,6 +364,9 @@ def _record(train, test, split: Split, own, inferred, weight, tuning, classifier
         "removed": split.removed,
         "ids_sha256": hashlib.sha256("\n".join(sorted(train["id"].astype(str))).encode()).hexdigest(),
         "labels": {str(k): int(v) for k, v in train["label"].value_counts().items()},
+        "label_weights": {
+            str(c): round(float(w), 4) for c, w in zip(classifier.classes_, classifier.label_weights_, strict=True)
+        },
         "seed": classifier.random_state,
         "command": _command(),
     }

@@ -188,15 +188,18 @@ def test_told_counts_of_reasons_and_roles_are_those_of_the_files():
 def test_told_sources_and_their_counts_are_those_of_the_file():
     text, labels = section("labels.csv"), rows("labels.csv")
     sources = Counter(row["source"] for row in labels)
-    assert f"`first` ({sources['first']:,} rows) or `unsure` ({sources['unsure']:,})" in text
-    assert sources.keys() == {"first", "unsure"}
-    told = re.findall(r"^\| `\w+` \| `(\w+)` \| [\d,]+ \| ([\d,]+) \|$", text, re.MULTILINE)
-    assert {reason: int(number.replace(",", "")) for reason, number in told} == Counter(
-        row["reason"] for row in labels if row["source"] == "unsure"
-    )
+    told = [f"`{name}` ({sources[name]:,}" for name in ("first", "unsure", "mixed")]
+    assert f"{told[0]} rows), {told[1]}) or {told[2]})" in text
+    assert sources.keys() == {"first", "unsure", "mixed"}
+    table = re.findall(r"^\| `\w+` \| `(\w+)` \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    for at, name in enumerate(("unsure", "mixed"), start=1):
+        assert {row[0]: int(row[at].replace(",", "")) for row in table} == Counter(
+            row["reason"] for row in labels if row["source"] == name
+        )
     hard = {name: sum(row["hard"] == "True" for row in labels if row["source"] == name) for name in sources}
     assert f"{hard['first'] / sources['first']:.0%}".replace("%", " %") + " of the rows of `first`" in text
-    assert f"{hard['unsure'] / sources['unsure']:.0%}".replace("%", " %") + " of those of `unsure`" in text
+    assert f"{hard['unsure'] / sources['unsure']:.0%}".replace("%", " %") + " of those of `unsure`, " in text
+    assert f"{hard['mixed'] / sources['mixed']:.0%}".replace("%", " %") + " of those of `mixed`" in text
 
 
 def test_answers_chosen_for_their_difficulty_are_never_held_out():
@@ -225,6 +228,7 @@ def test_notes_of_the_model_have_every_section_of_a_card():
         "What it may be used for",
         "What it must not be used for",
         "Labels",
+        "How the label follows from the probabilities",
         "How `unsure` is set",
         "Known weaknesses",
     ]

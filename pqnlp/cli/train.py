@@ -12,6 +12,7 @@ from pqnlp.cli.console import open_console, print_table, stage
 from pqnlp.cli.options import (
     Encoding,
     few,
+    not_zero,
 )
 
 
@@ -88,6 +89,16 @@ def train(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split, the folds and the search.")] = 0,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Processes that fit; -1 for one a core. The model is the same.",
+            callback=not_zero,
+        ),
+    ] = 1,
     codebook: Annotated[
         Optional[Path],
         typer.Option("--codebook", metavar="FILE", help="Markdown on what the labels mean, to lie in the folder."),
@@ -125,6 +136,7 @@ def train(
             labels=labels,
             tune=tune,
             seed=seed,
+            jobs=jobs,
             name=name,
             version=version,
             card=card,
