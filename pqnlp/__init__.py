@@ -10,6 +10,8 @@ from pqnlp._version import __version__
 
 if TYPE_CHECKING:
     from pqnlp import entities
+    from pqnlp.agreement import agree
+    from pqnlp.comparison import compare
     from pqnlp.corpus import read
     from pqnlp.estimation import rates
     from pqnlp.evaluation import evaluate
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
     from pqnlp.reporting import report
     from pqnlp.scoring import score, score_file
     from pqnlp.spread import score_dask
+    from pqnlp.suggestion import suggest
     from pqnlp.training import train
 
 _HOME = {
+    "agree": "agreement",
+    "compare": "comparison",
     "read": "corpus",
     "evaluate": "evaluation",
     "explain": "explanation",
@@ -32,6 +37,7 @@ _HOME = {
     "score": "scoring",
     "score_dask": "spread",
     "score_file": "scoring",
+    "suggest": "suggestion",
     "train": "training",
 }
 
@@ -39,6 +45,8 @@ __all__ = [
     "Explanation",
     "Model",
     "__version__",
+    "agree",
+    "compare",
     "entities",
     "evaluate",
     "explain",
@@ -49,6 +57,7 @@ __all__ = [
     "score",
     "score_dask",
     "score_file",
+    "suggest",
     "train",
 ]
 

@@ -72,6 +72,9 @@ class Analysis:
     verdicts : ndarray, shape (n_asks, 3), or None
     ask_evidence : ndarray of int, shape (n_asks,), or None
         Index, within its answer, of the sentence that decided the ask; -1 where it was not addressed.
+    layers : ndarray, shape (2, n, n_classes), or None
+        What the lower layers say alone: the sentences (the likeliest sentence for each outcome), and the whole answer. Where
+        they differ from each other and from `probabilities`, the model has least to go by.
     """
 
     pairs: list[ParsedPair]
@@ -81,6 +84,7 @@ class Analysis:
     roles: np.ndarray | None
     verdicts: np.ndarray | None
     ask_evidence: np.ndarray | None
+    layers: np.ndarray | None = None
 
 
 def as_pairs(X: Any) -> tuple[list[str], list[str]]:
@@ -424,7 +428,10 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             evidence = _ask_evidence(pairs, read, verdicts, 1 - sentence[:, -1], role)
         probabilities = self._labels_from(outcomes)
         decisive = self._decisive(sentence, outcomes, probabilities, owner)
-        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence)
+        highest = _pooled_max(sentence[:, :-1], owner, n) + 1e-9
+        votes = (highest / highest.sum(1, keepdims=True), document)
+        layers = np.stack([self._labels_from(vote) for vote in votes])
+        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence, layers)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the place in ``classes_`` of the label that each row of probabilities gets.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,24 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pqnlp.classifier import Analysis
     from pqnlp.model import Model
 
-__all__ = ["calibration_error", "evaluate", "evaluate_predictions", "kept_at_accuracy", "unsure_threshold"]
+__all__ = [
+    "calibration_error",
+    "evaluate",
+    "evaluate_predictions",
+    "evaluate_rows",
+    "intervals",
+    "kept_at_accuracy",
+    "reliability_table",
+    "rows_to_measure",
+    "selective_accuracy",
+    "unsure_threshold",
+]
+
+#: Shares of the answers, the surest first, whose accuracy `selective_accuracy` tells.
+COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:
@@ -124,7 +140,14 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: "Model | str", labelled: Any, *, texts: Any = None, ids: Sequence[str] | None = None
+    model: "Model | str",
+    labelled: Any,
+    *,
+    texts: Any = None,
+    ids: Sequence[str] | None = None,
+    encoding: str = "utf-8",
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure a model on labelled pairs.
 
@@ -137,37 +160,39 @@ def evaluate(
         Where the texts of ids are.
     ids : sequence of str, optional
         Only these rows.
+    encoding : str
+        Of text files.
+    resamples : int, default 2000
+        Draws of the bootstrap; 0 leaves the intervals out.
+    seed : int, default 0
+        Of the draws.
 
     Returns
     -------
     dict
         As `evaluate_predictions`, and ``reason_accuracy``, ``evidence_recall`` (share of answers whose known deciding
-        sentence is among those pointed at), ``kept`` and ``kept_accuracy`` (at the model's threshold), ``model``.
+        sentence is among those pointed at), ``kept`` and ``kept_accuracy`` (at the model's threshold), ``model``;
+        ``groups`` (of equal and nearly equal answers) and ``intervals`` (95 %, of groups drawn again: ``macro_f1``, ``accuracy``,
+        ``kappa`` and, by label, ``per_class``); ``reliability`` and ``selective``, see `reliability_table` and
+        `selective_accuracy`; ``threshold`` (the model's); ``notices`` (what to know before the figures are believed).
     """
-    from pqnlp.labels import LabelError, read_labelled
+    from pqnlp.groups import near_duplicate_groups
     from pqnlp.model import load
 
     opened = load(model)
-    rows = read_labelled(labelled, texts=texts)
-    if ids is not None:
-        rows = rows[rows["id"].astype(str).isin({str(i) for i in ids})]
-    rows = rows[rows["problem"].isin(("", "duplicate_id"))]
-    if rows.empty:
-        raise LabelError("There is no row to evaluate on: check the ids and the 'problem' column.")
-    unknown = sorted(set(rows["label"]) - {str(c) for c in opened.classifier.classes_})
-    if unknown:
-        raise LabelError(
-            f"The model does not know the labels {unknown}: it knows {[str(c) for c in opened.classifier.classes_]}."
-        )
-    return {"model": f"{opened.name} {opened.version}", **measure(opened.classifier, rows, opened.unsure_below)}
+    rows, notices = rows_to_measure([opened], labelled, texts=texts, ids=ids, encoding=encoding)
+    groups = near_duplicate_groups(rows["answer"].tolist())
+    return evaluate_rows(opened, rows, groups, resamples=resamples, seed=seed)[0] | {"notices": notices}
 
 
-def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, Any]:
+def measure(
+    classifier, rows: "pd.DataFrame", unsure_below: float, *, analysis: "Analysis | None" = None
+) -> dict[str, Any]:
     """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate`."""
     from pqnlp.classifier import _find_decisive
     from pqnlp.explanation import pointed_at
 
-    analysis = classifier.analyse(rows)
+    analysis = classifier.analyse(rows) if analysis is None else analysis
     predicted = classifier.classes_[classifier.decide(analysis.probabilities)]
     true = rows["label"].to_numpy(dtype=object)
     out = evaluate_predictions(true, predicted, classifier.classes_, analysis.probabilities)
@@ -191,3 +216,265 @@ def measure(classifier, rows: "pd.DataFrame", unsure_below: float) -> dict[str, 
     kept, accuracy = kept_at_accuracy(confidence, predicted == true, unsure_below)
     out["kept"], out["kept_accuracy"] = round(kept, 4), round(accuracy, 4)
     return out
+
+
+def rows_to_measure(
+    models: Sequence["Model"], labelled: Any, *, texts: Any, ids: Sequence[str] | None, encoding: str
+) -> tuple["pd.DataFrame", list[str]]:
+    """Read the rows that models are measured on, and tell what a reader of the figures should know.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        Each label must be known to one of them.
+    labelled, texts, ids, encoding
+        As for `evaluate`.
+
+    Returns
+    -------
+    rows : DataFrame
+        As `pqnlp.labels.read_labelled` returns it, rows with a problem and rows that came twice left out.
+    notices : list of str
+
+    Raises
+    ------
+    LabelError
+        If no row is left, a pair stands under two labels, or a label is known to no model.
+    """
+    from pqnlp.labels import LabelError, check_labels, name_rows, read_labelled
+
+    rows = read_labelled(labelled, texts=texts, encoding=encoding)
+    if ids is not None:
+        rows = rows[rows["id"].astype(str).isin({str(i) for i in ids})]
+        if rows.empty:
+            raise LabelError("There is no row to evaluate on: none of the labelled rows has one of the ids asked for.")
+    usable = rows["problem"].isin(("", "duplicate_id"))
+    left_out, rows = rows[~usable], rows[usable]
+    if rows.empty:
+        told = ", ".join(f"{count} {problem}" for problem, count in left_out["problem"].value_counts().items())
+        raise LabelError(f"There is no row to evaluate on: {told} ({name_rows(left_out)}).")
+    notices = [
+        f"Left out as {problem}: {name_rows(part)} ({len(part):,} in all)."
+        for problem, part in left_out.groupby("problem", sort=False)
+    ]
+    known = list(dict.fromkeys(str(c) for model in models for c in model.classifier.classes_))
+    unknown = sorted(set(rows["label"]) - set(known))
+    if unknown:
+        who = "The model does not know" if len(models) == 1 else "Neither model knows"
+        raise LabelError(
+            f"{who} the labels {unknown} ({name_rows(rows[rows['label'].isin(unknown)])}): known are {known}. Correct them, "
+            "or name a model that was trained on them."
+        )
+    rows, more = check_labels(rows.reset_index(drop=True), labels=known)
+    for model in dict.fromkeys(models):
+        notices += _seen_before(model, rows)
+    return rows, notices + more
+
+
+def _seen_before(model: "Model", rows: "pd.DataFrame") -> list[str]:
+    """Tell of rows that a model was fitted on, as far as its papers say."""
+    import pandas as pd
+
+    from pqnlp.labels import name_rows
+    from pqnlp.paths import shipped_data
+
+    def digest(identities) -> str:
+        return hashlib.sha256("\n".join(sorted(identities)).encode()).hexdigest()
+
+    training = model.manifest.get("training") or {}
+    ids = rows["id"].astype(str)
+    if training.get("ids_sha256") == digest(ids):
+        return [
+            f"{model.name} was fitted on these very rows: the figures say how well it remembers, not how good it is."
+        ]
+    table = pd.read_csv(shipped_data("labels.csv"), usecols=["id"], dtype=str)
+    splits = pd.read_csv(shipped_data("splits.csv"), dtype=str)
+    shipped = set(table["id"]) - set(splits.loc[splits["split"].eq("test"), "id"])
+    seen = ids.isin(shipped).to_numpy()
+    if not seen.any() or not (training.get("shipped_rows") or training.get("ids_sha256") == digest(shipped)):
+        return []
+    return [
+        f"{model.name} was fitted on {int(seen.sum()):,} of these rows ({name_rows(rows[seen])}), which flatters it: leave them "
+        "out, or measure on the rows that data/splits.csv holds out (--splits)."
+    ]
+
+
+def evaluate_rows(
+    model: "Model", rows: "pd.DataFrame", groups: Sequence[int], *, resamples: int, seed: int
+) -> tuple[dict[str, Any], "pd.DataFrame"]:
+    """Measure a model on rows that were read before.
+
+    Parameters
+    ----------
+    model : Model
+    rows : DataFrame
+        As `rows_to_measure` returns it.
+    groups : sequence of int, length n
+        Rows that are drawn together.
+    resamples, seed : int
+        As for `evaluate`.
+
+    Returns
+    -------
+    figures : dict
+        As of `evaluate`, but for ``notices``.
+    said : DataFrame
+        ``id``, ``label``, ``predicted``, ``confidence`` (probability of the label given), ``right``, with the index of `rows`.
+    """
+    import pandas as pd
+
+    classifier = model.classifier
+    analysis = classifier.analyse(rows)
+    out = {"model": f"{model.name} {model.version}"}
+    out |= measure(classifier, rows, model.unsure_below, analysis=analysis)
+    chosen = classifier.decide(analysis.probabilities)
+    said = pd.DataFrame(
+        {
+            "id": rows["id"].astype(str),
+            "label": rows["label"].astype(object),
+            "predicted": pd.Series([str(c) for c in classifier.classes_[chosen]], index=rows.index, dtype=object),
+            "confidence": analysis.probabilities[np.arange(len(rows)), chosen],
+        }
+    )
+    said["right"] = said["label"] == said["predicted"]
+    out["groups"] = len(np.unique(groups))
+    if resamples:
+        out["intervals"] = intervals(
+            said["label"], said["predicted"], list(out["per_class"]), groups, resamples=resamples, seed=seed
+        )
+    confidence, right = said["confidence"].to_numpy(float), said["right"].to_numpy(bool)
+    out["reliability"] = reliability_table(confidence, right, groups)
+    out["selective"] = selective_accuracy(confidence, right, groups)
+    return out | {"threshold": round(float(model.unsure_below), 4)}, said
+
+
+def intervals(
+    true: Sequence[str],
+    predicted: Sequence[str],
+    classes: Sequence[str],
+    groups: Sequence[int],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return 95 % bootstrap intervals of the figures of `evaluate_predictions`.
+
+    Parameters
+    ----------
+    true, predicted : sequence of str, length n
+    classes : sequence of str
+    groups : sequence of int, length n
+        Rows with the same value are drawn together; see `pqnlp.groups.near_duplicate_groups`.
+    resamples : int, default 2000
+    seed : int, default 0
+
+    Returns
+    -------
+    dict
+        ``macro_f1``, ``accuracy``, ``kappa``: two bounds each, or None where most draws have no value. ``per_class``: for each
+        label the bounds of ``precision``, ``recall`` and ``f1``.
+    """
+    from pqnlp.bootstrap import confusion_columns, figures_of, interval, resampled_sums
+
+    k = len(classes)
+    sums, drawn = resampled_sums(confusion_columns(true, predicted, classes), groups, resamples=resamples, seed=seed)
+    confusion = sums.reshape(k, k)
+    figures = figures_of(drawn.reshape(-1, k, k), present=confusion.sum(0) + confusion.sum(1) > 0)
+    per_class = {
+        name: {figure: interval(figures[figure][:, at]) for figure in ("precision", "recall", "f1")}
+        for at, name in enumerate(classes)
+    }
+    return {name: interval(figures[name]) for name in ("macro_f1", "accuracy", "kappa")} | {"per_class": per_class}
+
+
+def _rate_interval(right: np.ndarray, groups: np.ndarray) -> list[float]:
+    """Return Wilson's 95 % interval of a share, of as many rows as groups of copies are worth (Kish 1965).
+
+    A bootstrap says [1, 1] where all are right, which is more than one can know.
+    """
+    from pqnlp.estimation import _wilson
+
+    sizes = np.unique(groups, return_counts=True)[1]
+    bounds = _wilson(right.mean(), sizes.sum() ** 2 / (sizes**2).sum(), 1.959964)
+    return [round(float(bound), 4) for bound in np.clip(bounds, 0, 1)]
+
+
+def reliability_table(
+    confidence: np.ndarray,
+    right: np.ndarray,
+    groups: Sequence[int] | None = None,
+    *,
+    bins: int = 10,
+) -> list[dict[str, Any]]:
+    """Return how often labels of a given probability are right.
+
+    Parameters
+    ----------
+    confidence : ndarray, shape (n,)
+        Probability of the label given.
+    right : ndarray of bool, shape (n,)
+    groups : sequence of int, length n, optional
+        Rows with the same value say the same, and count for less in the intervals; each row is its own by default.
+    bins : int, default 10
+        With as many rows each as can be; rows of equal probability may fall into two.
+
+    Returns
+    -------
+    list of dict
+        By rising probability: ``from`` and ``to`` (of the probabilities), ``n``, ``confidence`` (their mean), ``accuracy``,
+        ``interval`` (95 %, of the accuracy).
+    """
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    groups = np.arange(len(right)) if groups is None else np.asarray(groups)
+    return [
+        {
+            "from": round(float(confidence[part[0]]), 4),
+            "to": round(float(confidence[part[-1]]), 4),
+            "n": len(part),
+            "confidence": round(float(confidence[part].mean()), 4),
+            "accuracy": round(float(right[part].mean()), 4),
+            "interval": _rate_interval(right[part], groups[part]),
+        }
+        for part in parts
+    ]
+
+
+def selective_accuracy(
+    confidence: np.ndarray,
+    right: np.ndarray,
+    groups: Sequence[int] | None = None,
+    *,
+    coverages: Sequence[float] = COVERAGES,
+) -> list[dict[str, Any]]:
+    """Return how often labels are right among the surest ones: the risk-coverage curve (El-Yaniv and Wiener 2010).
+
+    Parameters
+    ----------
+    confidence : ndarray, shape (n,)
+        Probability of the label given.
+    right : ndarray of bool, shape (n,)
+    groups : sequence of int, length n, optional
+        As for `reliability_table`.
+    coverages : sequence of float
+        Shares of the rows to keep.
+
+    Returns
+    -------
+    list of dict
+        ``coverage`` (share that is kept: all rows at or above the threshold), ``threshold``, ``n``, ``accuracy``, ``interval``.
+    """
+    falling = np.sort(confidence)[::-1]
+    thresholds = [falling[max(1, round(share * len(falling))) - 1] for share in coverages] if len(falling) else []
+    parts = [np.flatnonzero(confidence >= threshold) for threshold in dict.fromkeys(thresholds)]
+    groups = np.arange(len(right)) if groups is None else np.asarray(groups)
+    return [
+        {
+            "coverage": round(len(part) / len(right), 4),
+            "threshold": round(float(confidence[part].min()), 4),
+            "n": len(part),
+            "accuracy": round(float(right[part].mean()), 4),
+            "interval": _rate_interval(right[part], groups[part]),
+        }
+        for part in parts
+    ]

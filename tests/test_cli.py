@@ -15,7 +15,7 @@ from pqnlp.cli import app
 from pqnlp.codebook import LABELS
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_answers.jsonl"
-COMMANDS = ("score", "explain", "entities", "train", "evaluate", "fetch")
+COMMANDS = ("score", "explain", "entities", "train", "evaluate", "compare", "agree", "suggest", "fetch")
 QUESTION = "To ask the Secretary of State for Transport, how many ferries sail to Lundy in winter."
 ANSWER = "There are two ferries to Lundy in winter. They sail on Tuesdays."
 
@@ -352,7 +352,7 @@ def test_train_and_evaluate_pass_on_what_they_are_given(run, monkeypatch, write,
 
     result = run("evaluate", "m", "a.csv", "--texts", "t.parquet", "--splits", splits)
     assert result.exit_code == 0, result.stderr
-    assert seen["evaluate"] == ("m", "a.csv", {"texts": "t.parquet", "ids": ["2"]})
+    assert seen["evaluate"] == ("m", "a.csv", {"texts": "t.parquet", "ids": ["2"], "encoding": "utf-8"})
     assert "macro f1" in result.stdout and "0.300" in result.stdout
 
     assert json.loads(run("evaluate", "m", "a.csv", "--json").stdout)["n"] == 6

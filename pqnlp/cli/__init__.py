@@ -11,6 +11,9 @@ from pqnlp.cli import entities
 from pqnlp.cli import train
 from pqnlp.cli import train_entities
 from pqnlp.cli import evaluate
+from pqnlp.cli import compare
+from pqnlp.cli import agree
+from pqnlp.cli import suggest
 from pqnlp.cli import fetch
 from pqnlp.cli import findings
 from pqnlp.cli import report
