@@ -8,6 +8,7 @@ skops builds only types that are named here; a pickle is never read.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -42,6 +43,18 @@ _TRUSTED = (
     "pqnlp.roles.RoleTagger",
     "pqnlp.roles.VerdictTagger",
 )
+#: The fields of a manifest that are relied on, and their kinds.
+_FIELDS = {
+    "name": str,
+    "version": str,
+    "libraries": dict,
+    "labels": list,
+    "reasons": list,
+    "unsure_below": (int, float),
+    "training": dict,
+    "scores": dict,
+    "golden": list,
+}
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "skops", "spacy")
 _MAX_BYTES = 500_000_000
 _MAX_RATIO = 200
@@ -122,6 +135,18 @@ class Model:
 
         return explain(question, answer, model=self, **options)
 
+    def entities(self, source):
+        """Tag entities with this model's recogniser; see `pqnlp.entities`."""
+        from pqnlp import entities
+
+        return entities(source, model=self)
+
+    def suggest(self, corpus, **options):
+        """Choose answers to label next, so that this model gets better; see `pqnlp.suggest`."""
+        from pqnlp.suggestion import suggest
+
+        return suggest(corpus, model=self, **options)
+
 
 _CACHE: dict[tuple[str, int], Model] = {}
 
@@ -173,20 +198,27 @@ def load(path: str | Path | None = None, *, unsure_below: float | None = None) -
 
 def _open(folder: Path) -> Model:
     if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}. Name a folder that 'pqnlp train' wrote.")
+        what = "is a file" if folder.is_file() else "is not there"
+        raise ModelError(f"There is no model folder {folder}: it {what}. Name a folder that 'pqnlp train' wrote.")
     manifest = _read_manifest(folder)
-    file = folder / _FILE
+    content = b""
     for name, digest in manifest["files"].items():
         part = folder / name
         if Path(name).name != name or not part.is_file():
             raise ModelError(f"The model folder {folder} lacks {name}. Copy the whole folder again.")
         if part.stat().st_size > _MAX_BYTES:
             raise ModelError(f"{part} is larger than {_MAX_BYTES // 1_000_000} MB, which no pqnlp model is.")
-        if _digest(part) != digest:
+        try:
+            data = part.read_bytes()
+        except OSError as error:
+            raise ModelError(f"Cannot read {part}: {error.strerror or error}.") from None
+        if hashlib.sha256(data).hexdigest() != digest:
             raise ModelError(
                 f"{part} is not the file that was saved (its checksum differs). Copy or train the model again."
             )
-    classifier = _load_skops(file, manifest)
+        if name == _FILE:
+            content = data  # what was checked is what is opened, whatever happens to the file meanwhile
+    classifier = _load_skops(content, folder / _FILE, manifest)
     _check_golden(classifier, manifest, folder)
     return Model(classifier, manifest, path=folder)
 
@@ -208,26 +240,41 @@ def _read_manifest(folder: Path) -> dict:
         digest = manifest.pop("digest", None)
         if digest != _manifest_digest(manifest):
             raise ValueError("its checksum differs from its content")
+        version = manifest.get("format")
+        if version == FORMAT:
+            _check_manifest(manifest)
     except (ValueError, OSError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}. Copy or train the model again.") from None
-    if manifest.get("format") != FORMAT:
+    if version != FORMAT:
+        is_newer = type(version) is int and version > FORMAT
+        mend = "install that version or a later one" if is_newer else "install that version, or train the model again"
         raise ModelError(
-            f"{folder} has model format {manifest.get('format')!r}, this pqnlp {__version__} reads {FORMAT}. "
-            f"It was written by pqnlp {manifest.get('pqnlp', 'unknown')}: install that version or train the model again."
+            f"{folder} has model format {version!r}, this pqnlp {__version__} reads {FORMAT}. "
+            f"It was written by pqnlp {manifest.get('pqnlp', 'unknown')}: {mend}."
         )
     return manifest
 
 
-def _load_skops(file: Path, manifest: dict) -> "AnswerClassifier":
+def _check_manifest(manifest: dict) -> None:
+    """Raise `ValueError` where a field is not of the kind that `save` writes: nothing below has to doubt them."""
+    for name, kind in _FIELDS.items():
+        if not isinstance(manifest.get(name), kind):
+            raise ValueError(f"its field {name!r} is not what a model has there")
+    odd = [name for name in ("files", "libraries") if not all(isinstance(v, str) for v in manifest[name].values())]
+    if odd or not 0 <= manifest["unsure_below"] <= 1:
+        raise ValueError(f"its field {(odd or ['unsure_below'])[0]!r} is not what a model has there")
+
+
+def _load_skops(content: bytes, file: Path, manifest: dict) -> "AnswerClassifier":
     import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
 
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(info.file_size for info in archive.infolist())
-            if size > _MAX_BYTES or size > _MAX_RATIO * file.stat().st_size:
+            if size > _MAX_BYTES or size > _MAX_RATIO * len(content):
                 raise ModelError(f"{file} unpacks to {size / 1e6:.0f} MB, which no pqnlp model does: refused.")
-        unknown = [name for name in skops.io.get_untrusted_types(file=file) if name not in _TRUSTED]
+        unknown = [name for name in skops.io.get_untrusted_types(data=content) if name not in _TRUSTED]
     except ModelError:
         raise
     except Exception as error:  # skops and zipfile raise what the bytes lead them to
@@ -238,18 +285,13 @@ def _load_skops(file: Path, manifest: dict) -> "AnswerClassifier":
         raise ModelError(
             f"{file} holds types that are no part of a pqnlp model: {', '.join(unknown[:5])}. It was not opened."
         )
-    made = manifest.get("libraries", {}).get("scikit-learn", "unknown")
-    have = metadata.version("scikit-learn")
     try:
         with warnings.catch_warnings():
             # Another version may read the same bytes otherwise; the replay of known answers decides whether it did.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            classifier = skops.io.load(file, trusted=list(_TRUSTED))
+            classifier = skops.io.loads(content, trusted=list(_TRUSTED))
     except Exception as error:
-        raise ModelError(
-            f"{file} cannot be opened ({type(error).__name__}: {error}). It was made with scikit-learn {made}, "
-            f"installed is {have}: pip install 'scikit-learn=={made}', or train the model again."
-        ) from None
+        raise ModelError(f"{file} cannot be opened ({type(error).__name__}: {error}). {_versions(manifest)}") from None
     from pqnlp.classifier import AnswerClassifier
 
     if not isinstance(classifier, AnswerClassifier):
@@ -257,20 +299,35 @@ def _load_skops(file: Path, manifest: dict) -> "AnswerClassifier":
     return classifier
 
 
+def _versions(manifest: dict) -> str:
+    """Say which libraries are others than those that the model was made with, and what to do."""
+    made = manifest["libraries"]
+    have = {package: metadata.version(package) for package in _LIBRARIES}
+    others = {package: version for package, version in made.items() if have.get(package, version) != version}
+    if not others:
+        return "The libraries are those that it was made with: copy or train the model again."
+    told = ", ".join(f"{package} {version} (here {have[package]})" for package, version in others.items())
+    asked = " ".join(f"'{package}=={version}'" for package, version in others.items())
+    return f"It was made with {told}: pip install {asked}, or train the model again."
+
+
 def _check_golden(classifier, manifest: dict, folder: Path) -> None:
     import numpy as np
 
-    made, have = manifest.get("libraries", {}).get("scikit-learn", "unknown"), metadata.version("scikit-learn")
-    hint = f"made with scikit-learn {made}, installed is {have}: pip install 'scikit-learn=={made}', or train it again"
     try:
         probabilities = classifier.predict_proba(list(_GOLDEN))
+        expected = np.array(manifest["golden"], dtype=float)
     except Exception as error:
         raise ModelError(
-            f"The model in {folder} does not run here ({type(error).__name__}: {error}); {hint}."
+            f"The model in {folder} does not run here ({type(error).__name__}: {error}). {_versions(manifest)}"
         ) from None
-    expected = np.array(manifest.get("golden", []), dtype=float)
-    if expected.shape != probabilities.shape or not np.allclose(expected, probabilities, atol=2e-3):
-        raise ModelError(f"The model in {folder} gives other probabilities than when it was saved; {hint}.")
+    labels = [str(name) for name in getattr(classifier, "classes_", ())]
+    # NaN is near nothing, so that a model of NaN is refused as well.
+    same = expected.shape == probabilities.shape and np.allclose(expected, probabilities, atol=2e-3)
+    if not same or labels != manifest["labels"]:
+        raise ModelError(
+            f"The model in {folder} gives other probabilities than when it was saved. {_versions(manifest)}"
+        )
 
 
 def save(

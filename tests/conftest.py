@@ -36,3 +36,29 @@ def scored_sample():
     import pqnlp
 
     return pqnlp.score(Path(__file__).parents[1] / "data" / "sample_answers.jsonl", entities=True)
+
+
+#: Settings under which a model is fitted in a second; it is small, and not the best.
+SMALL = {"n_folds": 2, "min_df": 1, "max_iter": 20, "max_features": 600}
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory):
+    """Return a folder with a small model of the replies about repairs. Take a copy to change it."""
+    return _trained(tmp_path_factory.mktemp("models") / "repairs")
+
+
+@pytest.fixture(scope="session")
+def smaller_model(tmp_path_factory):
+    """Return a folder with a model of the same replies that was told no deciding sentence and a third of them: a worse one."""
+    return _trained(tmp_path_factory.mktemp("models") / "smaller", leave=("evidence",), rows=120)
+
+
+def _trained(folder: Path, leave: tuple[str, ...] = (), rows: int | None = None) -> Path:
+    import pandas as pd
+
+    import pqnlp
+
+    table = pd.read_csv(Path(__file__).parents[1] / "data" / "repairs.csv", nrows=rows).drop(columns=list(leave))
+    pqnlp.train(table, output=folder, parameters=SMALL)
+    return folder
