@@ -300,10 +300,7 @@ def map_shards(
     while True:
         try:
             with Parallel(
-                n_jobs=jobs,
-                batch_size=1,
-                pre_dispatch="2*n_jobs",
-                return_as="generator" if ordered else "generator_unordered",
+                n_jobs=jobs, batch_size=1, pre_dispatch="2*n_jobs", return_as=_return_as(ordered)
             ) as parallel:
                 results = parallel(delayed(_work)(function, shard, os.getpid()) for shard in out)
                 try:
@@ -313,7 +310,8 @@ def map_shards(
                 except GeneratorExit:  # the caller has seen enough, which joblib would warn of
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore")
-                        results.close()
+                        if not isinstance(results, list):
+                            results.close()
                     raise
             if out.error is not None:
                 raise out.error
@@ -329,6 +327,15 @@ def map_shards(
             else:
                 yield shard.index, _alone(function, shard)
         out.put_back(again)
+
+
+def _return_as(ordered: bool) -> str:
+    """Return how joblib is to give results: one by one, where the active backend can."""
+    from joblib.parallel import get_active_backend
+
+    if not getattr(get_active_backend()[0], "supports_return_generator", False):
+        return "list"
+    return "generator" if ordered else "generator_unordered"
 
 
 def _work(function: Callable[[Shard], Any], shard: Shard, parent: int) -> tuple[int, Any]:

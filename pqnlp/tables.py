@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["as_pandas", "as_table", "pandas_column", "with_columns"]
 
+#: Tables that are computed elsewhere, by module and type; any type where it is empty.
 _LAZY = {
-    "polars": "collect it first: pqnlp.score(frame.collect())",
-    "dask": "use pqnlp.score_dask, which works where Dask does",
-    "pyspark": "use pqnlp.spark.score, which works where Spark does",
+    ("polars", "LazyFrame"): "collect it first: pqnlp.score(frame.collect())",
+    ("dask", ""): "use pqnlp.score_dask, which works where Dask does",
+    ("pyspark", ""): "use pqnlp.spark.score, which works where Spark does",
 }
 
 
@@ -47,19 +48,18 @@ def as_table(source: Any) -> "nw.DataFrame | None":
         return None
     import narwhals as nw
 
+    engine = type(source).__module__.partition(".")[0]
+    mend = _LAZY.get((engine, type(source).__name__)) or _LAZY.get((engine, ""))
+    if mend is not None:
+        raise ReadError(f"The table is not in memory but computed by {engine}: {mend}.")
     try:
-        wrapped = nw.from_native(source, pass_through=True)
+        wrapped = nw.from_native(source, eager_only=True, pass_through=True)
     except nw.exceptions.DuplicateError:
         names = [str(name) for name in getattr(source, "columns", ())]
         twice = next((name for name in names if names.count(name) > 1), "?")
         raise ReadError(f"The table has two columns called {twice!r}: rename or drop one.") from None
     if isinstance(wrapped, nw.DataFrame):
         return wrapped
-    if isinstance(wrapped, nw.LazyFrame):
-        kind = str(wrapped.implementation.value if hasattr(wrapped.implementation, "value") else "").lower()
-        mend = next((mend for name, mend in _LAZY.items() if kind.startswith(name)), None)
-        if mend is not None:
-            raise ReadError(f"The table is not in memory but computed by {kind}: {mend}.")
     if hasattr(source, "__arrow_c_stream__"):
         try:
             import pyarrow as pa
