@@ -55,6 +55,13 @@ def table(records: list[dict]) -> bytes:
     return "".join(line + "\n" for line in sorted(lines)).encode()
 
 
+def peak_memory() -> int:
+    """Return the most memory that this process has held, in KiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def one(frame: pd.DataFrame, partitions: int) -> list[dict]:
     return pqnlp.score(frame, **WANTED).to_dict("records")
 
@@ -76,6 +83,8 @@ def dask(frame: pd.DataFrame, partitions: int, *, kill: bool = False) -> list[di
             os.kill(pid, signal.SIGKILL)
             print(f"dask-killed: worker {address} ended by kill -9 with {held} finished partitions")
         parts = client.gather(futures)
+        peaks = ", ".join(f"{peak / 1024:.0f} MB" for peak in client.run(peak_memory).values())
+        print(f"peak memory of the workers: {peaks}")
     return pd.concat(parts).to_dict("records")
 
 
