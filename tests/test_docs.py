@@ -84,7 +84,7 @@ def test_every_public_name_has_a_docstring_that_names_its_parameters(name):
     assert "Returns\n---" in text
     listed = text.split("Parameters\n---")[1].split("Returns\n---")[0]
     for parameter in inspect.signature(thing).parameters:
-        assert re.search(rf"^(?:.*, )?{parameter}\b.*$", listed, re.MULTILINE), parameter
+        assert re.search(rf"^(?:.*, )?\*{{0,2}}{parameter}\b.*$", listed, re.MULTILINE), parameter
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
