@@ -39,8 +39,8 @@ def main() -> None:
     parser.add_argument("--by", nargs="+", choices=STRATEGIES, default=["both"])
     parser.add_argument("--start", type=int, default=100)
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--end", type=int, default=500)
-    parser.add_argument("--pool", type=int, default=3000, help="answers to choose from")
+    parser.add_argument("--end", type=int, default=600)
+    parser.add_argument("--pool", type=int, default=2000, help="answers to choose from")
     parser.add_argument("--output", help="JSON lines to write the scores to")
     parser.add_argument("--draw", help="such a file, to be told of and drawn; nothing is fitted")
     parser.add_argument("--plot", help="PNG to write")
@@ -70,21 +70,28 @@ def simulate(given: argparse.Namespace) -> pd.DataFrame:
         rest, held = next(folds)
         test = rows.iloc[held]
         corpus = rows.iloc[rest].sample(min(given.pool, len(rest)), random_state=seed)
+        first = fitted(corpus.head(given.start), seed)
         for way in ("random", *given.by):
-            for count, score in loop(corpus, test, way, given, seed):
+            for count, score in loop(corpus, test, way, first, given, seed):
                 scores.append({"seed": seed, "way": way, "labels": count, "macro_f1": round(score, 4)})
                 print(scores[-1], flush=True)
     return pd.DataFrame(scores)
 
 
-def loop(corpus: pd.DataFrame, test: pd.DataFrame, way: str, given: argparse.Namespace, seed: int):
+def fitted(labelled: pd.DataFrame, seed: int) -> AnswerClassifier:
+    with threadpool_limits(1):
+        return AnswerClassifier(n_folds=2, min_df=2, random_state=seed).fit(
+            labelled, labelled["label"], reason=labelled["reason"], evidence=list(labelled["evidence"])
+        )
+
+
+def loop(
+    corpus: pd.DataFrame, test: pd.DataFrame, way: str, first: AnswerClassifier, given: argparse.Namespace, seed: int
+):
     """Yield how many are labelled, and the macro-F1 then."""
-    labelled = corpus.head(given.start)
+    labelled, classifier = corpus.head(given.start), first
     while True:
         with threadpool_limits(1):
-            classifier = AnswerClassifier(n_folds=2, min_df=2, random_state=seed).fit(
-                labelled, labelled["label"], reason=labelled["reason"], evidence=list(labelled["evidence"])
-            )
             yield len(labelled), float(f1_score(test["label"], classifier.predict(test), average="macro"))
             if len(labelled) >= given.end:
                 return
@@ -95,6 +102,7 @@ def loop(corpus: pd.DataFrame, test: pd.DataFrame, way: str, given: argparse.Nam
                 judged = _judged(Model(classifier, {}), rest.drop_duplicates("answer"), way)
                 chosen = choose(judged, labelled["answer"].tolist(), given.batch, seed=seed)
         labelled = pd.concat([labelled, corpus[corpus["id"].isin(chosen["id"])]])
+        classifier = fitted(labelled, seed)
 
 
 def compared(scores: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +140,8 @@ def draw(table: pd.DataFrame, path: str) -> None:
     names = {
         way: "random" if way == "random" else "suggest" if len(ways) == 2 else f"suggest --by {way}" for way in ways
     }
-    data = table.assign(name=table["way"].map(names))[["name", "labels", "macro_f1", "low", "high"]].to_dict("records")
+    shown = table.assign(name=table["way"].map(names))[["name", "labels", "macro_f1", "low", "high"]]
+    data = json.loads(shown.to_json(orient="records"))
     base = alt.Chart(alt.Data(values=data)).encode(
         x=alt.X("labels:Q", title="labelled answers"),
         color=alt.Color(
