@@ -47,7 +47,7 @@ def main() -> None:
         with given.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
     if given.plot:
-        plot(given.log, given.plot)
+        plot(given.log, given.plot, given.entities)
         print(f"Drawn: {given.plot}")
 
 
@@ -160,7 +160,7 @@ def tell(line: dict) -> str:
     )
 
 
-def plot(log: Path, output: Path) -> None:
+def plot(log: Path, output: Path, entities: bool) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -171,7 +171,9 @@ def plot(log: Path, output: Path) -> None:
     lines = list({(line["rows"], line["jobs"], line["entities"]): line for line in lines}.values())
     figure, (memory, rate) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for jobs, marker in ((1, "o"), (2, "s")):
-        chosen = sorted((line for line in lines if line["jobs"] == jobs and line["entities"]), key=lambda x: x["rows"])
+        chosen = sorted(
+            (line for line in lines if line["jobs"] == jobs and line["entities"] == entities), key=lambda x: x["rows"]
+        )
         if not chosen:
             continue
         rows = [line["rows"] for line in chosen]
@@ -183,7 +185,10 @@ def plot(log: Path, output: Path) -> None:
         rate.plot(
             rows, [line["rows_a_second"] for line in chosen], marker=marker, label=f"{jobs} job{'s' * (jobs > 1)}"
         )
-    for axes, title in ((memory, "Peak memory, MB"), (rate, "Rows a second, entities included")):
+    for axes, title in (
+        (memory, "Peak memory, MB"),
+        (rate, f"Rows a second, entities {'in' if entities else 'ex'}cluded"),
+    ):
         axes.set(title=title, xlabel="rows", xscale="log", ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend()
