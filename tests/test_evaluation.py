@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 import pqnlp
 from pqnlp.cli import app
 from pqnlp.evaluation import intervals, reliability_table, selective_accuracy
-from pqnlp.labels import LabelError
+from pqnlp.labels import LabelError, read_labelled
+from pqnlp.splits import hold_out
 
 REPAIRS = Path(__file__).parents[1] / "data" / "repairs.csv"
 
@@ -103,13 +104,19 @@ def test_rows_that_the_model_was_fitted_on_are_told_of(small_model, rows):
     everything = pqnlp.evaluate(small_model, rows, resamples=0)
     assert not any("fitted on" in notice for notice in everything["notices"])
     rest = pd.read_csv(REPAIRS)
-    digest = pqnlp.load(small_model).manifest["training"]["ids_sha256"]
-    from pqnlp.labels import read_labelled
-    from pqnlp.splits import hold_out
-
     trained = set(hold_out(read_labelled(rest)).rows.query("split == 'train'")["id"])
     again = pqnlp.evaluate(small_model, rest[rest["id"].isin(trained)], resamples=0)
-    assert any("fitted on these very rows" in notice for notice in again["notices"]), digest
+    assert any("fitted on these very rows" in notice for notice in again["notices"])
+
+
+def test_rows_that_the_shipped_model_was_fitted_on_are_told_of(small_model, rows):
+    splits = pd.read_csv(REPAIRS.parent / "splits.csv", dtype=str).set_index("split")["id"]
+    for side, told in (("train", True), ("test", False)):
+        some = rows.head(9).assign(id=splits[side].head(9).to_numpy(), label="direct", reason=None)
+        notices = pqnlp.evaluate(None, some, resamples=0)["notices"]
+        assert any("was fitted on 9 of these rows" in notice for notice in notices) == told
+    some["label"] = "fixed"
+    assert not any("fitted on" in notice for notice in pqnlp.evaluate(small_model, some, resamples=0)["notices"])
 
 
 def test_rows_without_a_label_are_left_out_and_told_of(small_model, rows):
