@@ -646,7 +646,12 @@ def next_thousand(results: Results) -> str:
             [figure, what, f"{now:,}", f"{_signed(b)} ({_signed(low)} to {_signed(high)})", _signed(b * step, 4), " to ".join(ends)]
         )  # fmt: skip
     head = ["figure", "of", "now", "a doubling (95 %)", "the next thousand", "95 %"]
-    return _table(head, lines, left=2)
+    said = "; ".join(
+        f"the next thousand {what} would add {brought} to the {figure} ({between})"
+        for figure, what, _, _, brought, between in lines
+        if brought
+    )
+    return _table(head, lines, left=2) + (f"\n\nIn words: {said}." if said else "")
 
 
 def _matrix(order: list[str], cells: list[list[int]]) -> str:
@@ -847,7 +852,9 @@ def _draw_points(axis, points: Points, colour: str, mark: str, name: str) -> Non
     ends = np.array([interval(np.mean([d for one, _, d in points if one == size], axis=0)) for size in sizes])
     axis.fill_between(sizes, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
     axis.set_xscale("log")
-    axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    # A size too near the one before it has no name at the axis.
+    named = [size for k, size in enumerate(sizes) if k == len(sizes) - 1 or sizes[k + 1] > 1.5 * size]
+    axis.set_xticks(named, [f"{size:,}" for size in named])
     axis.xaxis.set_minor_locator(NullLocator())
 
 
