@@ -19,7 +19,6 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import ThreadpoolController
 
@@ -28,11 +27,13 @@ from pqnlp.features import (
     Features,
     ParsedPair,
     SentenceFeatures,
-    _idf,
-    _kind_columns,
-    _tfidf,
     fitted_quietly,
+    grouping,
+    idf_of,
+    kind_columns,
+    owners,
     parse_pairs,
+    tfidf,
 )
 from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
 
@@ -72,9 +73,8 @@ class Analysis:
     verdicts : ndarray, shape (n_asks, 3), or None
     ask_evidence : ndarray of int, shape (n_asks,), or None
         Index, within its answer, of the sentence that decided the ask; -1 where it was not addressed.
-    layers : ndarray, shape (2, n, n_classes), or None
-        What the lower layers say alone: the sentences (the likeliest sentence for each outcome), and the whole answer. Where
-        they differ from each other and from `probabilities`, the model has least to go by.
+    of_sentences, of_documents : ndarray, shapes (n_sentences, n_outcomes + 1) and (n, n_outcomes)
+        What the lower layers say; see `AnswerClassifier.committee`.
     """
 
     pairs: list[ParsedPair]
@@ -84,7 +84,8 @@ class Analysis:
     roles: np.ndarray | None
     verdicts: np.ndarray | None
     ask_evidence: np.ndarray | None
-    layers: np.ndarray | None = None
+    of_sentences: np.ndarray
+    of_documents: np.ndarray
 
 
 def as_pairs(X: Any) -> tuple[list[str], list[str]]:
@@ -283,8 +284,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         known = decisive >= 0
         sentence_target[first[known] + decisive[known]] = target[known]
         role_target = _role_target(pairs, roles)
-        group = _group(owner, n)
-        self.document_idf_ = [_idf(group @ read.counts), _idf(group @ read.frames), _idf(read.questions)]
+        group = grouping(owner, n)
+        self.document_idf_ = [idf_of(group @ read.counts), idf_of(group @ read.frames), idf_of(read.questions)]
         documents = self._documents(read, n)
         decides = known[owner]
         has_role = None if role_target is None else role_target != ""
@@ -307,7 +308,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         sentence_oof = np.zeros((len(owner), len(self.outcomes_) + 1))
         document_oof = np.zeros((n, len(self.outcomes_)))
         role_oof = np.zeros((len(owner), len(ROLES))) if role_target is not None else None
-        for (_, test, _, _), (sentences, document, tagger) in zip(jobs[:-1], fitted, strict=False):
+        for (_, test, _, _), (sentences, document, tagger) in zip(jobs[:-1], fitted[:-1], strict=True):
             in_test = np.isin(owner, test)
             sentence_oof[in_test] = self._proba(sentences, read.sentences[in_test], len(self.outcomes_) + 1)
             document_oof[test] = self._proba(document, documents[test], len(self.outcomes_))
@@ -339,14 +340,13 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = 2
 
     def _folds(self, target, groups):
-        # A class with fewer rows than folds would be missing from some; scikit-learn warns of it, and it is harmless here.
-        import warnings
+        from pqnlp.splits import group_folds
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            n_folds = max(2, min(self.n_folds, len(np.unique(groups))))
-            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=self.random_state)
-            folds = list(splitter.split(np.zeros(len(target)), target, groups))
+        folds = group_folds(target, groups, self.n_folds, self.random_state)
+        if not folds:
+            raise ValueError(
+                "The rows are too few, or too alike, to cross-validate: give more rows with different answers."
+            )
         return [(train, test) for train, test in folds if len(test) and len(np.unique(target[train])) > 1]
 
     def _models(self):
@@ -369,9 +369,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         return out
 
     def _documents(self, read: Features, n: int) -> sp.csr_matrix:
-        group = _group(read.owner, n)
+        group = grouping(read.owner, n)
         grams = (group @ read.counts, group @ read.frames, read.questions)
-        blocks = [_tfidf(counts, idf) for counts, idf in zip(grams, self.document_idf_, strict=True)]
+        blocks = [tfidf(counts, idf) for counts, idf in zip(grams, self.document_idf_, strict=True)]
         blocks.append(sp.csr_matrix(_pooled_max(read.structure, read.owner, n)))
         return sp.hstack(blocks, format="csr", dtype=np.float32)
 
@@ -383,8 +383,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         n = len(pairs)
         first = np.searchsorted(owner, np.arange(n))
         highest = _pooled_max(columns, owner, n)
-        any_of = 1 - np.exp(_group(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
-        whole = np.hstack([_kind_columns(pairs), _kind_columns(pairs, main=True), _sizes(pairs)])
+        any_of = 1 - np.exp(grouping(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
+        whole = np.hstack([kind_columns(pairs), kind_columns(pairs, main=True), _sizes(pairs)])
         return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), whole])
 
     def _fit_stack(self, stacked, target, weight):
@@ -413,7 +413,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         n = len(pairs)
         if n == 0:
             empty = np.zeros((0, len(self.classes_)))
-            return Analysis([], empty, np.zeros((0, len(self.outcomes_))), np.zeros(0), None, None, None)
+            none = np.zeros((0, len(self.outcomes_)))
+            return Analysis([], empty, none, np.zeros(0), None, None, None, none, none)
         read = self.features_.transform(pairs)
         owner = read.owner
         sentence = self._proba(self.sentences_, read.sentences, len(self.outcomes_) + 1)
@@ -428,10 +429,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             evidence = _ask_evidence(pairs, read, verdicts, 1 - sentence[:, -1], role)
         probabilities = self._labels_from(outcomes)
         decisive = self._decisive(sentence, outcomes, probabilities, owner)
-        highest = _pooled_max(sentence[:, :-1], owner, n) + 1e-9
-        votes = (highest / highest.sum(1, keepdims=True), document)
-        layers = np.stack([self._labels_from(vote) for vote in votes])
-        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence, layers)
+        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence, sentence, document)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the place in ``classes_`` of the label that each row of probabilities gets.
@@ -446,6 +444,42 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             Where the probability times the label's weight in ``label_weights_`` is highest.
         """
         return (probabilities * self.label_weights_).argmax(1)
+
+    def labels_given(self, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the label that each row of probabilities gets, and its probability.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (n, n_classes)
+
+        Returns
+        -------
+        labels : ndarray of str, shape (n,)
+            See `decide`.
+        confidence : ndarray, shape (n,)
+        """
+        given = self.decide(probabilities)
+        return self.classes_[given], probabilities[np.arange(len(given)), given]
+
+    def committee(self, analysis: Analysis) -> np.ndarray:
+        """Return label probabilities by the sentences alone, by the whole answer alone, and by all layers.
+
+        Where they differ, the model has least to go by.
+
+        Parameters
+        ----------
+        analysis : Analysis
+
+        Returns
+        -------
+        ndarray, shape (3, n, n_classes)
+            The first by the likeliest sentence for each outcome.
+        """
+        if not analysis.pairs:
+            return np.stack([analysis.probabilities] * 3)
+        highest = _pooled_max(analysis.of_sentences[:, :-1], owners(analysis.pairs), len(analysis.pairs)) + 1e-9
+        votes = (highest / highest.sum(1, keepdims=True), analysis.of_documents)
+        return np.stack([*(self._labels_from(vote) for vote in votes), analysis.probabilities])
 
     def _decisive(self, sentence, outcomes, probabilities, owner):
         """How likely a sentence is to decide at all, and a little more if for the label that was given."""
@@ -477,8 +511,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of str, shape (n,)
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[self.decide(probabilities)]
+        return self.labels_given(self.predict_proba(X))[0]
 
     def predict_reason(self, X: Any) -> np.ndarray:
         """Return the likeliest reason within the label of each pair.
@@ -538,10 +571,6 @@ def _fit_layers(models, sentences, documents, roles):
         rows, target, weight = documents
         of_documents = fitted_quietly(of_documents, rows, target, sample_weight=weight)
         return of_sentences, of_documents, None if roles is None else tagger.fit(*roles)
-
-
-def _group(owner: np.ndarray, n: int) -> sp.csr_matrix:
-    return sp.csr_matrix((np.ones(len(owner), np.float32), (owner, np.arange(len(owner)))), shape=(n, len(owner)))
 
 
 def _pooled_max(columns: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -190,10 +189,10 @@ def measure(
 ) -> dict[str, Any]:
     """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate`."""
     from pqnlp.classifier import _find_decisive
-    from pqnlp.explanation import pointed_at
+    from pqnlp.explanation import evidence_of
 
     analysis = classifier.analyse(rows) if analysis is None else analysis
-    predicted = classifier.classes_[classifier.decide(analysis.probabilities)]
+    predicted, confidence = classifier.labels_given(analysis.probabilities)
     true = rows["label"].to_numpy(dtype=object)
     out = evaluate_predictions(true, predicted, classifier.classes_, analysis.probabilities)
     reasons = rows["reason"].to_numpy(dtype=object)
@@ -201,18 +200,14 @@ def measure(
     if known.any():
         out["reason_accuracy"] = round(float(np.mean(classifier.reasons_from(analysis)[known] == reasons[known])), 4)
     decisive = _find_decisive(analysis.pairs, list(rows["evidence"]))
-    found, pointed, at = [], [], 0
-    for k, pair in enumerate(analysis.pairs):
-        size = len(pair.spans)
+    found, pointed = [], []
+    for k, (pair, shown) in enumerate(zip(analysis.pairs, evidence_of(analysis), strict=True)):
         if isinstance(rows["evidence"].iloc[k], str) and decisive[k] >= 0:
-            chosen = pointed_at(analysis.decisive[at : at + size])
-            found.append(decisive[k] in chosen)
-            pointed.append(len(chosen) / size)
-        at += size
+            found.append(decisive[k] in shown)
+            pointed.append(len(shown) / len(pair.spans))
     if found:
         out["evidence_recall"] = round(float(np.mean(found)), 4)
         out["evidence_share_pointed"] = round(float(np.mean(pointed)), 4)
-    confidence = analysis.probabilities[np.arange(len(rows)), classifier.decide(analysis.probabilities)]
     kept, accuracy = kept_at_accuracy(confidence, predicted == true, unsure_below)
     out["kept"], out["kept_accuracy"] = round(kept, 4), round(accuracy, 4)
     return out
@@ -273,21 +268,15 @@ def rows_to_measure(
 
 def _seen_before(model: "Model", rows: "pd.DataFrame") -> list[str]:
     """Tell of rows that a model was fitted on, as far as its papers say."""
-    import pandas as pd
-
-    from pqnlp.labels import name_rows
-    from pqnlp.paths import shipped_data
+    from pqnlp.labels import ids_digest, name_rows, shipped_ids
 
     training = model.manifest.get("training") or {}
     ids = rows["id"].astype(str)
-    if training.get("ids_sha256") == hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest():
+    if training.get("ids_sha256") == ids_digest(ids):
         return [
             f"{model.name} was fitted on these very rows: the figures say how well it remembers, not how good it is."
         ]
-    table = pd.read_csv(shipped_data("labels.csv"), usecols=["id"], dtype=str)
-    splits = pd.read_csv(shipped_data("splits.csv"), dtype=str)
-    shipped = set(table["id"]) - set(splits.loc[splits["split"].eq("test"), "id"])
-    seen = ids.isin(shipped).to_numpy()
+    seen = ids.isin(shipped_ids("train")).to_numpy()
     if not seen.any() or not (training.get("shipped_rows") or _is_shipped(model)):
         return []
     return [
@@ -334,13 +323,13 @@ def evaluate_rows(
     analysis = classifier.analyse(rows)
     out = {"model": f"{model.name} {model.version}"}
     out |= measure(classifier, rows, model.unsure_below, analysis=analysis)
-    chosen = classifier.decide(analysis.probabilities)
+    predicted, confidence = classifier.labels_given(analysis.probabilities)
     said = pd.DataFrame(
         {
             "id": rows["id"].astype(str),
             "label": rows["label"].astype(object),
-            "predicted": pd.Series([str(c) for c in classifier.classes_[chosen]], index=rows.index, dtype=object),
-            "confidence": analysis.probabilities[np.arange(len(rows)), chosen],
+            "predicted": pd.Series([str(label) for label in predicted], index=rows.index, dtype=object),
+            "confidence": confidence,
         }
     )
     said["right"] = said["label"] == said["predicted"]
@@ -349,7 +338,7 @@ def evaluate_rows(
         out["intervals"] = intervals(
             said["label"], said["predicted"], list(out["per_class"]), groups, resamples=resamples, seed=seed
         )
-    confidence, right = said["confidence"].to_numpy(float), said["right"].to_numpy(bool)
+    right = said["right"].to_numpy(bool)
     out["reliability"] = reliability_table(confidence, right, groups)
     out["selective"] = selective_accuracy(confidence, right, groups)
     return out | {"threshold": round(float(model.unsure_below), 4)}, said

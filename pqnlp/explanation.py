@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pqnlp.errors import PqnlpError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pqnlp.classifier import Analysis
     from pqnlp.model import Model
 
-__all__ = ["Explanation", "asks_of", "explain", "pointed_at"]
+__all__ = ["Explanation", "asks_of", "evidence_of", "explain", "pointed_at"]
 
 #: Sentences nearly as decisive as the first are pointed at too, up to `MAX_POINTED`.
 POINTED_SHARE = 0.4
@@ -37,6 +38,24 @@ def pointed_at(decisive: "np.ndarray") -> list[int]:
     """
     order = decisive.argsort(kind="stable")[::-1][:MAX_POINTED]
     return [int(k) for k in order if decisive[k] >= POINTED_SHARE * decisive[order[0]]]
+
+
+def evidence_of(analysis: "Analysis") -> "Iterator[list[int]]":
+    """Yield for each pair the sentences that are shown as its evidence.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Yields
+    ------
+    list of int
+        Places in the pair's ``spans``; see `pointed_at`.
+    """
+    first = 0
+    for pair in analysis.pairs:
+        yield pointed_at(analysis.decisive[first : first + len(pair.spans)])
+        first += len(pair.spans)
 
 
 def asks_of(pair: Any, analysis: "Analysis", first: int) -> list[dict]:
@@ -299,10 +318,8 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
     given = classifier.decide(analysis.probabilities)
     out = []
     sentence = ask = 0
-    for k, pair in enumerate(analysis.pairs):
+    for k, (pair, shown) in enumerate(zip(analysis.pairs, evidence_of(analysis), strict=True)):
         p = analysis.probabilities[k]
-        size = len(pair.spans)
-        decisive = analysis.decisive[sentence : sentence + size]
         sentences = []
         for j, (start, end) in enumerate(pair.spans):
             if analysis.roles is None:
@@ -311,7 +328,7 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
                 of = analysis.roles[sentence + j]
                 role, weight = ROLES[int(of.argmax())], round(float(of.max()), 4)
             sentences.append({"start": start, "end": end, "role": role, "p": weight})
-        chosen = [pair.spans[j] for j in pointed_at(decisive)]
+        chosen = [pair.spans[j] for j in shown]
         out.append(
             Explanation(
                 question=pair.question.text,
@@ -326,6 +343,6 @@ def explanations(analysis: "Analysis", model: "Model") -> list[Explanation]:
                 model={"name": model.name, "version": model.version},
             )
         )
-        sentence += size
+        sentence += len(pair.spans)
         ask += len(pair.question.asks)
     return out

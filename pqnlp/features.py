@@ -27,7 +27,18 @@ from pqnlp.ngrams import NgramTable, Words, normal
 from pqnlp.question import Question, parse_question
 from pqnlp.sentences import split_sentences
 
-__all__ = ["Features", "ParsedPair", "SentenceFeatures", "fitted_quietly", "owners", "parse_pairs"]
+__all__ = [
+    "Features",
+    "ParsedPair",
+    "SentenceFeatures",
+    "fitted_quietly",
+    "grouping",
+    "idf_of",
+    "kind_columns",
+    "owners",
+    "parse_pairs",
+    "tfidf",
+]
 
 
 @dataclass(frozen=True)
@@ -245,19 +256,18 @@ class SentenceFeatures(BaseEstimator):
         self.words_ = [words[k] for k in known]
         least = max(_COMMON * n_rows, 2)
         self.common_ = [words[k] for k in np.flatnonzero(frequency >= least)]
-        self._prepare()
+        self._number_words()
         codes = batch.words.look_up(self._known)
         self.grams_ = NgramTable(self.ngram_max, min(self.min_df, n_rows), self.max_features)
         self.grams_.fit(codes[batch.said], batch.said_row)
-        self._prepare()
         counts = self.grams_.transform(codes[batch.said], batch.said_row, n_rows)
         frame, row = self._frame(batch)
         self.frames_ = NgramTable(self.frame_ngram_max, min(self.frame_min_df, n_rows), self.max_features).fit(
             frame, row
         )
         frames = self.frames_.transform(frame, row, n_rows)
-        self.grams_idf_, self.frames_idf_ = _idf(counts), _idf(frames)
-        self._prepare()
+        self.grams_idf_, self.frames_idf_ = idf_of(counts), idf_of(frames)
+        self._weigh_words()
         return self._assemble(batch, codes, counts, frames)
 
     def transform(self, pairs: Sequence[ParsedPair]) -> Features:
@@ -278,15 +288,15 @@ class SentenceFeatures(BaseEstimator):
         frames = self.frames_.transform(*self._frame(batch), n_rows)
         return self._assemble(batch, codes, counts, frames)
 
-    def _prepare(self) -> None:
+    def _number_words(self) -> None:
         self._known = {word: k for k, word in enumerate(self.words_)}
         self._place = {word: k for k, word in enumerate(self.common_)}
-        if hasattr(self, "grams_idf_"):
-            terms = [self.words_[k] for k in self.grams_.codes_]
-            content = np.array([t not in _STOP and t[0] not in "0£$€" and len(t) > 2 for t in terms], dtype=bool)
-            # Weight of a word in the overlap of sentence and ask: rare content words count most.
-            self._weight = np.zeros(self.grams_.size, np.float32)
-            self._weight[: len(terms)] = np.where(content, self.grams_idf_[: len(terms)], 0.0)
+
+    def _weigh_words(self) -> None:
+        """Set the weight of words in the overlap of sentence and ask: rare content words count most."""
+        terms = [self.words_[k] for k in self.grams_.codes_]
+        content = np.array([t not in _STOP and t[0] not in "0£$€" and len(t) > 2 for t in terms], dtype=bool)
+        self._weight = np.where(content, self.grams_idf_[: len(terms)], 0.0).astype(np.float32)
 
     def __getstate__(self):
         state = dict(super().__getstate__())
@@ -301,7 +311,8 @@ class SentenceFeatures(BaseEstimator):
         if isinstance(state.get("words_"), str):
             self.words_ = state["words_"].split("\n") if state["words_"] else []
             self.common_ = state["common_"].split("\n") if state["common_"] else []
-            self._prepare()
+            self._number_words()
+            self._weigh_words()
 
     def _frame(self, batch: _Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes of the frames of all sentences, and the sentence of each."""
@@ -326,7 +337,7 @@ class SentenceFeatures(BaseEstimator):
         rank = np.arange(len(ask)) - np.searchsorted(ask, ask)
         said_stem = stems[batch.said]
         said_key = np.where(said_stem >= 0, batch.owner[batch.said_row] * width + said_stem, -1)
-        case = _is_in(said_key, key).astype(np.int64) + _is_in(said_key, key[rank < _SOUGHT])
+        case = np.isin(said_key, key).astype(np.int64) + np.isin(said_key, key[rank < _SOUGHT])
         code = by_case[case, batch.said]
         again = np.zeros(len(code), bool)
         again[1:] = (code[1:] == code[:-1]) & (batch.said_row[1:] == batch.said_row[:-1])
@@ -342,21 +353,17 @@ class SentenceFeatures(BaseEstimator):
         pieces = self.grams_.transform(codes[batch.asked], batch.asked_piece, 2 * len(batch.ask_owner))
         stems, own = pieces[0::2], pieces[1::2]
         whole = ((stems + own) > 0).astype(np.float32)
-        group = sp.csr_matrix(
-            (np.ones(len(batch.ask_owner), np.float32), (batch.ask_owner, np.arange(len(batch.ask_owner)))),
-            (n, len(batch.ask_owner)),
-        )
-        questions = ((group @ whole) > 0).astype(np.float32)
+        questions = ((grouping(batch.ask_owner, n) @ whole) > 0).astype(np.float32)
         ask_of, sentence_of = _within(batch.ask_owner, owner, n)
         overlap, alignment = self._overlap(
             counts, whole, (own > 0).astype(np.float32), questions, owner, sentence_of, ask_of
         )
-        kinds = _kind_columns(batch.pairs)[owner]
+        kinds = kind_columns(batch.pairs)[owner]
         cues = _cue_columns(batch.pairs, owner)
         structure = np.hstack([_flags(batch), overlap, *cues, kinds]).astype(np.float32)
         crossed = _crossed(structure[:, : _N_CROSSED + cues[0].shape[1]], kinds)
         sentences = sp.hstack(
-            [_tfidf(counts, self.grams_idf_), _tfidf(frames, self.frames_idf_), sp.csr_matrix(structure), crossed],
+            [tfidf(counts, self.grams_idf_), tfidf(frames, self.frames_idf_), sp.csr_matrix(structure), crossed],
             format="csr",
             dtype=np.float32,
         )
@@ -367,9 +374,8 @@ class SentenceFeatures(BaseEstimator):
     def _overlap(self, counts, asks, own, questions, owner, sentence_of, ask_of):
         """How much of the ask's content a sentence says, how much of the sentence the question asked; in steps."""
         weight = self._weight
-        n_words = len(self.grams_.codes_)
+        n_words = len(weight)
         said = (counts[:, :n_words] > 0).astype(np.float32)
-        weight = weight[:n_words]
         asks, own, questions = asks[:, :n_words], own[:, :n_words], questions[:, :n_words]
         asked_mass, said_mass = (questions @ weight)[owner], said @ weight
         weighted = said.multiply(weight[None, :]).tocsr()
@@ -384,27 +390,31 @@ class SentenceFeatures(BaseEstimator):
         return np.hstack([(r[:, None] > _OVERLAP_BINS[None, :]) for r in ratios]).astype(np.float32), alignment
 
 
-def _is_in(values: np.ndarray, some: np.ndarray) -> np.ndarray:
-    some = np.unique(some)
-    if not len(some):
-        return np.zeros(len(values), bool)
-    return some[np.minimum(np.searchsorted(some, values), len(some) - 1)] == values
+def idf_of(counts: sp.csr_matrix) -> np.ndarray:
+    """Return inverse document frequencies in the precision that they are saved in, so that a loaded model predicts the same."""
+    return TfidfTransformer().fit(counts).idf_.astype(np.float32)
 
 
-def _idf(counts: sp.csr_matrix) -> np.ndarray:
-    return TfidfTransformer().fit(counts).idf_.astype(np.float32)  # as saved, so that a loaded model predicts the same
+def tfidf(counts: sp.csr_matrix, idf: np.ndarray) -> sp.csr_matrix:
+    """Return rows of sublinear tf-idf, of length one, by frequencies as `idf_of` gives them."""
+    transformer = TfidfTransformer(sublinear_tf=True)
+    transformer.idf_ = idf
+    return transformer.transform(counts)
 
 
-def _tfidf(counts: sp.csr_matrix, idf: np.ndarray) -> sp.csr_matrix:
-    """Return rows of sublinear tf-idf, of length one."""
-    out = counts.copy()
-    out.data = (np.log(out.data) + 1) * idf[out.indices]
-    squares = np.zeros(out.shape[0], np.float32)
-    filled = np.flatnonzero(np.diff(out.indptr))
-    if len(filled):
-        squares[filled] = np.add.reduceat(out.data**2, out.indptr[filled])
-    out.data /= np.repeat(np.sqrt(np.maximum(squares, 1e-12)), np.diff(out.indptr))
-    return out
+def grouping(owner: np.ndarray, n: int) -> sp.csr_matrix:
+    """Return the matrix that sums rows by their owners.
+
+    Parameters
+    ----------
+    owner : ndarray of int, shape (n_rows,)
+    n : int
+
+    Returns
+    -------
+    csr_matrix, shape (n, n_rows)
+    """
+    return sp.csr_matrix((np.ones(len(owner), np.float32), (owner, np.arange(len(owner)))), shape=(n, len(owner)))
 
 
 def fitted_quietly(model, X, y, **fit_params):
@@ -503,7 +513,7 @@ def _cue_columns(pairs: Sequence[ParsedPair], owner: np.ndarray):
     return classes, phrases, before, after
 
 
-def _kind_columns(pairs: Sequence[ParsedPair], *, main: bool = False) -> np.ndarray:
+def kind_columns(pairs: Sequence[ParsedPair], *, main: bool = False) -> np.ndarray:
     """Tell the kinds of each pair's asks, or of the main ask, the first."""
     out = np.zeros((len(pairs), len(ASK_KINDS)), np.float32)
     index = {kind: k for k, kind in enumerate(ASK_KINDS)}

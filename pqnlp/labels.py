@@ -15,7 +15,16 @@ from pqnlp.errors import PqnlpError, ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LabelError", "add_asks", "check_labels", "digest", "name_rows", "read_labelled"]
+__all__ = [
+    "LabelError",
+    "add_asks",
+    "check_labels",
+    "digest",
+    "ids_digest",
+    "name_rows",
+    "read_labelled",
+    "shipped_ids",
+]
 
 #: What `read_labelled` says of each row besides the columns that were asked for.
 _COLUMNS = (
@@ -485,3 +494,40 @@ def annotations(path: str | Path) -> Iterable[dict]:
         except (ValueError, TypeError, KeyError) as error:
             raise ReadError(f"{path}, line {number}: not an annotation record ({error}).") from None
         yield row
+
+
+def shipped_ids(split: str) -> set[str]:
+    """Return the ids of the shipped labels that models are trained on, or those that they are measured on.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Labels that the table of splits does not know are for training.
+
+    Returns
+    -------
+    set of str
+    """
+    import pandas as pd
+
+    from pqnlp.paths import shipped_data
+
+    splits = pd.read_csv(shipped_data("splits.csv"), dtype=str)
+    test = set(splits.loc[splits["split"].eq("test"), "id"])
+    if split == "test":
+        return test
+    return set(pd.read_csv(shipped_data("labels.csv"), usecols=["id"], dtype=str)["id"]) - test
+
+
+def ids_digest(ids: Iterable[Any]) -> str:
+    """Return the SHA-256 of ids in order, by which a model's papers tell what it was fitted on.
+
+    Parameters
+    ----------
+    ids : iterable
+
+    Returns
+    -------
+    str
+    """
+    return hashlib.sha256("\n".join(sorted(map(str, ids))).encode()).hexdigest()

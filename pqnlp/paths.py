@@ -25,16 +25,24 @@ def default_model_dir() -> Path:
     ModelError
         If the folder is in neither place.
     """
+    place = _lying("models", "default")
+    if place is None:
+        looked = " and ".join(map(str, _places("models", "default")))
+        raise ModelError(
+            f"The model that ships with pqnlp is missing: looked for {looked}. "
+            "Install pqnlp again, name a model folder, or make one with 'pqnlp train'."
+        )
+    return place
+
+
+def _places(*parts: str) -> list[Path]:
+    """Return where a part of a wheel, or of the repository beside the package, would lie."""
     package = Path(__file__).resolve().parent
-    places = (package / "models" / "default", package.parent / "models" / "default")
-    for place in places:
-        if place.is_dir():
-            return place
-    looked = " and ".join(map(str, places))
-    raise ModelError(
-        f"The model that ships with pqnlp is missing: looked for {looked}. "
-        "Install pqnlp again, name a model folder, or make one with 'pqnlp train'."
-    )
+    return [package.joinpath(*parts), package.parent.joinpath(*parts)]
+
+
+def _lying(*parts: str) -> Path | None:
+    return next((place for place in _places(*parts) if place.exists()), None)
 
 
 def shipped_data(name: str) -> Path:
@@ -57,19 +65,12 @@ def shipped_data(name: str) -> Path:
     ModelError
         If the file is in neither place.
     """
-    package = Path(__file__).resolve().parent
-    for place in (package / "data" / name, package.parent / "data" / name):
-        if place.is_file():
-            return place
-    raise ModelError(f"The labels that ship with pqnlp are missing ({name}). Install pqnlp again.")
+    place = _lying("data", name)
+    if place is None:
+        raise ModelError(f"The labels that ship with pqnlp are missing ({name}). Install pqnlp again.")
+    return place
 
 
 def shipped_codebook() -> Path | None:
     """Return the codebook of the shipped labels: the page of a checkout, or the copy beside the shipped model."""
-    package = Path(__file__).resolve().parent
-    places = (
-        package.parent / "docs" / "codebook.md",
-        package / "models" / "default" / "codebook.md",
-        package.parent / "models" / "default" / "codebook.md",
-    )
-    return next((place for place in places if place.is_file()), None)
+    return _lying("docs", "codebook.md") or _lying("models", "default", "codebook.md")

@@ -363,8 +363,7 @@ def _no_results(names: list[str], rows: int) -> dict[str, list]:
 
 def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) -> dict[str, list]:
     """Score rows that can be; plain lists in and out."""
-
-    from pqnlp.explanation import asks_of, pointed_at
+    from pqnlp.explanation import asks_of, evidence_of
 
     n = len(columns["answer"])
     names = [str(c) for c in model.classifier.classes_]
@@ -379,18 +378,15 @@ def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) ->
     analysis = model.classifier.analyse(pairs)
     reasons = model.classifier.reasons_from(analysis)
     labels = model.classifier.decide(analysis.probabilities)
-    sentence = ask = 0
-    for j, pair in enumerate(analysis.pairs):
+    ask = 0
+    for j, (pair, shown) in enumerate(zip(analysis.pairs, evidence_of(analysis), strict=True)):
         p = analysis.probabilities[j]
-        size = len(pair.spans)
-        spans = [pair.spans[k] for k in pointed_at(analysis.decisive[sentence : sentence + size])]
-        sentence += size
         values = {
             "label": names[labels[j]],
             "reason": str(reasons[j]),
             **{f"p_{name}": round(float(value), 4) for name, value in zip(names, p, strict=True)},
             "unsure": bool(p[labels[j]] < model.unsure_below),
-            "evidence": " […] ".join(pair.answer[start:end] for start, end in spans),
+            "evidence": " […] ".join(pair.answer[slice(*pair.spans[k])] for k in shown),
         }
         if settings.asks:
             values["asks"] = [_located(one, pair.spans) for one in asks_of(pair, analysis, ask)]

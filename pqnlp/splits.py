@@ -141,7 +141,7 @@ def group_folds(target, groups, n_folds: int, seed: int):
 
     Parameters
     ----------
-    target : array of str, length n
+    target : array of str or int, length n
     groups : array of int, length n
     n_folds : int
         Fewer are made where there are fewer groups.
@@ -154,7 +154,7 @@ def group_folds(target, groups, n_folds: int, seed: int):
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    target, groups = np.asarray(target, dtype=object), np.asarray(groups)
+    target, groups = np.asarray(target), np.asarray(groups)
     most = np.unique(target, return_counts=True)[1].max()
     n_folds = min(n_folds, len(np.unique(groups)), most)
     if n_folds < 2:

@@ -305,7 +305,7 @@ def _draw(identity: str, seed: int) -> float:
 def _judged(model: "Model", rows: "pd.DataFrame", by: str) -> "pd.DataFrame":
     analysis = model.classifier.analyse(rows)
     margin = margins(analysis.probabilities)
-    spread = disagreement(np.concatenate([analysis.layers, analysis.probabilities[None]]))
+    spread = disagreement(model.classifier.committee(analysis))
     priority = {"margin": 1 - margin, "disagreement": spread, "both": (1 - margin + spread) / 2}[by]
     return rows.assign(margin=margin, disagreement=spread, priority=priority)
 
@@ -318,28 +318,25 @@ def _guessed(model: "Model", pool: "pd.DataFrame") -> "pd.DataFrame":
     """Return the chosen rows with the model's guesses and the evidence for them."""
     import pandas as pd
 
-    from pqnlp.explanation import pointed_at
+    from pqnlp.explanation import evidence_of
 
     classifier = model.classifier
     out = pool.drop(columns="priority").reset_index(drop=True)
     analysis = classifier.analyse(out)
-    chosen = classifier.decide(analysis.probabilities)
-    spans, sentence = [], 0
-    for pair in analysis.pairs:
-        size = len(pair.spans)
-        here = pointed_at(analysis.decisive[sentence : sentence + size])
-        spans.append([list(map(int, pair.spans[k])) for k in here])
-        sentence += size
-    out["label"] = pd.Series([str(classifier.classes_[k]) for k in chosen], dtype=object)
+    given, confidence = classifier.labels_given(analysis.probabilities)
+    spans = [
+        [list(map(int, pair.spans[k])) for k in shown]
+        for pair, shown in zip(analysis.pairs, evidence_of(analysis), strict=True)
+    ]
+    out["label"] = pd.Series([str(label) for label in given], dtype=object)
     has_reasons = list(classifier.outcomes_) != list(classifier.classes_)
     out["reason"] = pd.Series(
         [str(name) if has_reasons else None for name in classifier.reasons_from(analysis)], dtype=object
     )
-    out["score"] = analysis.probabilities[np.arange(len(out)), chosen].round(4)
+    out["score"] = confidence.round(4)
     out["evidence_spans"] = pd.Series(spans, dtype=object)
     out["margin"] = margins(analysis.probabilities).round(4)
-    layers = np.concatenate([analysis.layers, analysis.probabilities[None]])
-    out["disagreement"] = disagreement(layers).round(4)
+    out["disagreement"] = disagreement(classifier.committee(analysis)).round(4)
     return out[
         ["id", "question", "answer", *_FACTS, "label", "reason", "score", "evidence_spans", "margin", "disagreement"]
     ]

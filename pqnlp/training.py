@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pqnlp.codebook import LABEL_OF_REASON, LABELS
-from pqnlp.labels import LabelError, add_asks, check_labels, name_rows, read_labelled
+from pqnlp.labels import LabelError, add_asks, check_labels, ids_digest, name_rows, read_labelled, shipped_ids
+from pqnlp.paths import shipped_data
 from pqnlp.splits import Split, hold_out, split_rows
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def train(
         notices += _among_measured(rows) if splits is None else []
         if len(shipped):
             rows, inferred = _added(rows, shipped, say)
-            annotated.append(_shipped_data("asks.jsonl"))
+            annotated.append(shipped_data("asks.jsonl"))
     if weight is not None and "shipped" not in rows.columns:
         raise LabelError(
             "There is nothing to weigh these labels against, since no shipped ones are added. "
@@ -193,11 +193,8 @@ def train(
         classifier = AnswerClassifier(**{**classifier.get_params(), **best})
     say(f"fitting on {len(train):,} pairs")
     classifier.fit(train, train["label"], groups=train["group"], **fit_params)
-    right = classifier.classes_[classifier.decide(classifier.oof_probabilities_)] == train["label"].to_numpy(
-        dtype=object
-    )
-    confidence = classifier.oof_probabilities_[np.arange(len(right)), classifier.decide(classifier.oof_probabilities_)]
-    threshold = unsure_threshold(confidence, right)
+    said, confidence = classifier.labels_given(classifier.oof_probabilities_)
+    threshold = unsure_threshold(confidence, said == train["label"].to_numpy(dtype=object))
     say("measuring")
     scores = measure(classifier, test, threshold) if len(test) else {}
     simple = baselines(train, test) if len(test) else {}
@@ -242,28 +239,20 @@ def _with_codebook(papers: dict[str, str], is_shipped_scheme: bool) -> dict[str,
     return {**papers, "codebook.md": page.read_text(encoding="utf-8")}
 
 
-def _shipped_data(name: str) -> Path:
-    from pqnlp.paths import shipped_data
-
-    return shipped_data(name)
-
-
 def _shipped_rows(rows: "pd.DataFrame", texts: Any, encoding: str) -> tuple["pd.DataFrame", str]:
     """Return the shipped training rows whose texts are at hand and that are not among `rows`, and what to tell of them."""
     import pandas as pd
 
     from pqnlp.corpus import read
 
-    table = pd.read_csv(_shipped_data("labels.csv"), dtype={"id": str})
-    splits = pd.read_csv(_shipped_data("splits.csv"), dtype={"id": str})
-    own = set(rows["id"].astype(str))
+    table = pd.read_csv(shipped_data("labels.csv"), dtype={"id": str})
     # What every model is measured on is never trained on.
-    wanted = table[~table["id"].isin(splits.loc[splits["split"].eq("test"), "id"]) & ~table["id"].isin(own)]
+    wanted = table[table["id"].isin(shipped_ids("train") - set(rows["id"].astype(str)))]
     none = wanted.iloc[:0]
     if wanted.empty:
         return none, ""
     mend = (
-        "pqnlp fetch --ids " + str(_shipped_data("labels.csv")) + " --output answers.parquet fetches them, and "
+        "pqnlp fetch --ids " + str(shipped_data("labels.csv")) + " --output answers.parquet fetches them, and "
         "--texts answers.parquet then adds them. --from-scratch says that they are not wanted."
     )
     if texts is None:
@@ -284,10 +273,7 @@ def _shipped_rows(rows: "pd.DataFrame", texts: Any, encoding: str) -> tuple["pd.
 
 
 def _among_measured(rows: "pd.DataFrame") -> list[str]:
-    import pandas as pd
-
-    splits = pd.read_csv(_shipped_data("splits.csv"), dtype=str)
-    among = rows["id"].astype(str).isin(splits.loc[splits["split"].eq("test"), "id"])
+    among = rows["id"].astype(str).isin(shipped_ids("test"))
     if not among.any():
         return []
     return [
@@ -300,10 +286,8 @@ def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.Data
     """Return `rows` and the shipped ones below them; the reasons that `rows` lack are guessed within their labels."""
     import pandas as pd
 
-    table = pd.read_csv(_shipped_data("labels.csv"), usecols=["id"], dtype=str)
-    splits = pd.read_csv(_shipped_data("splits.csv"), dtype=str)
-    fitted_on = set(table["id"]) - set(splits.loc[splits["split"].eq("test"), "id"])
-    rows = rows.assign(shipped=False, known=rows["id"].astype(str).isin(fitted_on), guessed=False)
+    fitted_on = rows["id"].astype(str).isin(shipped_ids("train"))
+    rows = rows.assign(shipped=False, known=fitted_on, guessed=False)
     lacking = rows["reason"].isna().to_numpy() | ~rows["reason"].isin(LABEL_OF_REASON).to_numpy()
     odd = lacking & rows["reason"].notna().to_numpy()
     if odd.any():
@@ -362,7 +346,7 @@ def _record(train, test, split: Split, own, inferred, weight, tuning, classifier
         "tied_rows": split.tied,
         "tied_groups": split.tied_groups,
         "removed": split.removed,
-        "ids_sha256": hashlib.sha256("\n".join(sorted(train["id"].astype(str))).encode()).hexdigest(),
+        "ids_sha256": ids_digest(train["id"]),
         "labels": {str(k): int(v) for k, v in train["label"].value_counts().items()},
         "label_weights": {
             str(c): round(float(w), 4) for c, w in zip(classifier.classes_, classifier.label_weights_, strict=True)

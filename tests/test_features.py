@@ -14,7 +14,7 @@ def frame(question: str, answer: str) -> str:
     """Return the answer's frame with readable signs."""
     features = SentenceFeatures()
     features.words_, features.common_ = [], COMMON
-    features._prepare()
+    features._number_words()
     codes, _ = features._frame(_Batch(parse_pairs([question], [answer])))
     n = len(COMMON)
     names = (

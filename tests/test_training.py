@@ -390,7 +390,8 @@ def pretend(monkeypatch, tmp_path):
     splits.loc[:1, "split"] = "test"
     splits.to_csv(tmp_path / "splits.csv", index=False)
     (tmp_path / "asks.jsonl").write_text("")
-    monkeypatch.setattr("pqnlp.paths.shipped_data", lambda name: tmp_path / name)
+    for module in ("paths", "training"):
+        monkeypatch.setattr(f"pqnlp.{module}.shipped_data", lambda name: tmp_path / name)
     rows[["id", "question", "answer"]].to_csv(tmp_path / "texts.csv", index=False)
     return rows, tmp_path / "texts.csv"
 

@@ -9,8 +9,8 @@ import typer
 
 from pqnlp.cli.app import app
 from pqnlp.cli.console import open_console, print_table
-from pqnlp.cli.evaluate import AsJson, Texts, print_confusion, tell_notices, with_bounds
-from pqnlp.cli.options import Encoding, check_not_input, few
+from pqnlp.cli.evaluate import print_confusion, tell_notices, with_bounds
+from pqnlp.cli.options import AsJson, Encoding, Texts, check_not_input, few
 
 
 @app.command()

@@ -9,8 +9,8 @@ import typer
 
 from pqnlp.cli.app import app
 from pqnlp.cli.console import open_console, print_table, stage
-from pqnlp.cli.evaluate import AsJson, Html, Labelled, Splits, Texts, _options, _write_page, tell_notices, with_bounds
-from pqnlp.cli.options import Encoding, check_not_input, few
+from pqnlp.cli.evaluate import Html, Splits, _options, _write_page, tell_notices, with_bounds
+from pqnlp.cli.options import AsJson, Encoding, Labelled, Texts, check_not_input, few
 
 
 @app.command()

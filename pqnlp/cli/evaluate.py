@@ -11,29 +11,19 @@ import typer
 from pqnlp.cli.app import app
 from pqnlp.cli.console import open_console, print_table, stage
 from pqnlp.cli.options import (
+    AsJson,
     Encoding,
+    Labelled,
+    Texts,
     few,
     held_out,
 )
 
-# Arguments and options that `compare` shares.
-Labelled = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="LABELLED",
-        help="Tables with 'label' and texts, or 'label' and 'id'; exports of Label Studio, doccano, Prodigy, Argilla.",
-        show_default=False,
-    ),
-]
-Texts = Annotated[
-    Optional[list[str]],
-    typer.Option("--texts", metavar="FILE", help="Where the texts of the ids are; may be repeated."),
-]
+# Options that `compare` shares.
 Splits = Annotated[
     Optional[Path],
     typer.Option("--splits", metavar="FILE", help="CSV with id and split: measure on the rows of 'test' only."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Html = Annotated[
     Optional[str],
     typer.Option(

@@ -12,6 +12,7 @@ import typer
 from pqnlp.cli.app import app
 from pqnlp.cli.console import colour
 from pqnlp.cli.options import (
+    AsJson,
     Encoding,
     ModelDir,
     UnsureBelow,
@@ -43,7 +44,7 @@ def explain(
     identity: Annotated[
         Optional[str], typer.Option("--id", metavar="ID", help="Which pair of the file, by its id.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     model: ModelDir = None,
     encoding: Encoding = "utf-8",
     unsure_below: UnsureBelow = None,

@@ -53,6 +53,20 @@ UnsureBelow = Annotated[
     ),
 ]
 
+Labelled = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="LABELLED",
+        help="Tables with 'label' and texts, or 'label' and 'id'; exports of Label Studio, doccano, Prodigy, Argilla.",
+        show_default=False,
+    ),
+]
+Texts = Annotated[
+    Optional[list[str]],
+    typer.Option("--texts", metavar="FILE", help="Where the texts of the ids are; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 def not_zero(value: int) -> int:
     if value == 0 or value < -1:

@@ -11,6 +11,8 @@ from pqnlp.cli.app import app
 from pqnlp.cli.console import open_console, print_table, stage
 from pqnlp.cli.options import (
     Encoding,
+    Labelled,
+    Texts,
     few,
     not_zero,
 )
@@ -18,21 +20,11 @@ from pqnlp.cli.options import (
 
 @app.command()
 def train(
-    labelled: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="LABELLED",
-            help="Tables with 'label' and texts, or 'label' and 'id'; exports of Label Studio, doccano, Prodigy, Argilla.",
-            show_default=False,
-        ),
-    ],
+    labelled: Labelled,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="DIR", help="Model folder to write.", show_default=False)
     ],
-    texts: Annotated[
-        Optional[list[str]],
-        typer.Option("--texts", metavar="FILE", help="Where the texts of the ids are; may be repeated."),
-    ] = None,
+    texts: Texts = None,
     asks: Annotated[
         Optional[Path], typer.Option("--asks", metavar="FILE", help="Annotations of asks and sentences (JSON lines).")
     ] = None,
