@@ -503,8 +503,9 @@ def _parquet(given: _Input, file: Any = None, columns: Callable[[list[str]], lis
     if isinstance(file, Path):
         file.open("rb").close()  # permission errors in Python's own words
     try:
-        # With a buffer a row group is read page by page: a file may have but one.
-        with pq.ParquetFile(file, buffer_size=1 << 20) as reader:
+        # With a buffer a row group is read page by page: a file may have but one. Buffering beforehand, the default of late
+        # versions, would keep all that was read until the file is closed.
+        with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as reader:
             names = reader.schema_arrow.names
             wanted = columns(names) if columns is not None else None
             for batch in reader.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):

@@ -5,8 +5,10 @@ import io
 import json
 import os
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -426,6 +428,23 @@ def test_a_parquet_file_of_one_row_group_comes_in_pieces_and_without_unused_colu
     pieces = [table for table, _ in file_tables(path, columns=used_columns)]
     assert [len(piece) for piece in pieces] == [5000, 5000, 2000]
     assert list(pieces[0].columns) == ["id", "question", "answer"]
+
+
+@pytest.mark.parametrize("groups", [1, 60])
+def test_memory_does_not_grow_with_what_was_read(groups, tmp_path):
+    path = tmp_path / "t.parquet"
+    letters = np.random.default_rng(0).integers(97, 123, (2000, 200), dtype=np.uint8)
+    table = pa.table({"question": [row.tobytes().decode() for row in letters], "answer": ["There are none."] * 2000})
+    whole = pa.concat_tables([table] * 60)
+    pq.write_table(whole, path, row_group_size=len(whole) // groups, use_dictionary=["answer"])
+    del whole
+    before = pa.total_allocated_bytes()
+    rows = most = 0
+    for piece, _ in file_tables(path):
+        rows += len(piece)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert rows == 120_000
+    assert most < 20 * table.nbytes
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
