@@ -399,21 +399,30 @@ def _arrow_table(frame: "pd.DataFrame", schema=None):
     """Return a table whose types do not depend on which rows it has; by `schema` if there is one."""
     import pyarrow as pa
 
-    frame = frame.copy(deep=False)
-    for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = [_encodable(value) for value in frame[name]]
     try:
-        if schema is None:
-            guessed = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
-            schema = pa.schema([pa.field(f.name, _settled(pa, f.name, f.type)) for f in guessed])
-        return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        try:
+            return _typed_table(frame, schema)
+        except UnicodeEncodeError:  # rare, and the look for it would take longer than the rest
+            frame = frame.copy(deep=False)
+            for name in frame.columns:
+                if frame[name].dtype == object:
+                    frame[name] = [_encodable(value) for value in frame[name]]
+            return _typed_table(frame, schema)
     except (pa.ArrowException, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise WriteError(
             f"do not fit one type a column ({reason}). "
             "Write CSV or JSON lines, or make the column all text or all numbers."
         ) from None
+
+
+def _typed_table(frame: "pd.DataFrame", schema):
+    import pyarrow as pa
+
+    if schema is None:
+        guessed = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
+        schema = pa.schema([pa.field(f.name, _settled(pa, f.name, f.type)) for f in guessed])
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
 
 
 def _close_quietly(file) -> None:
@@ -527,7 +536,7 @@ def first_rows(path: str | Path, count: int = 5) -> "pd.DataFrame":
     form, packing = output_form(path)
     if form == "parquet":
         _, pq = _pyarrow(path)
-        with pq.ParquetFile(path) as reader:
+        with pq.ParquetFile(path, pre_buffer=False) as reader:
             for batch in reader.iter_batches(batch_size=count):
                 return batch.to_pandas()
         return pd.DataFrame()

@@ -434,8 +434,7 @@ def tag_rows(nlp, questions: list[str], answers: list[str], departments: list, d
     list of list of dict, length n
         Mentions of question, then answer: ``field``, ``start``, ``end``, ``text``, ``type``, ``id``, ``url``, ``from``, ``to``.
     """
-    from pqnlp.entities import mentions
-    from pqnlp.pipeline import tag_texts
+    from pqnlp.pipeline import find_mentions
     from pqnlp.question import addressee
 
     bodies = [
@@ -448,11 +447,23 @@ def tag_rows(nlp, questions: list[str], answers: list[str], departments: list, d
     twice_days = [day for day in days for _ in (0, 1)]
     asked = [value for question in questions for value in (None, question)]
     out: list[list[dict]] = [[] for _ in questions]
-    # Mentions need no sentences; the classifier has split them from the raw text.
-    docs = tag_texts(nlp, texts, departments=twice, dates=twice_days, questions=asked, disable=("pqnlp_sentences",))
-    for k, doc in enumerate(docs):
-        field = "question" if k % 2 == 0 else "answer"
-        out[k // 2] += [{"field": field, **{name: row[name] for name in _ENTITY_FIELDS}} for row in mentions(doc)]
+    found = find_mentions(nlp, texts, departments=twice, dates=twice_days, questions=asked)
+    for k, (text, mentions) in enumerate(zip(texts, found, strict=True)):
+        field = "answer" if k % 2 else "question"
+        out[k // 2] += [
+            {
+                "field": field,
+                "start": m.start,
+                "end": m.end,
+                "text": text[m.start : m.end],
+                "type": m.type,
+                "id": m.id or None,
+                "url": m.url or None,
+                "from": m.first or None,
+                "to": m.last or None,
+            }
+            for m in mentions
+        ]
     return out
 
 

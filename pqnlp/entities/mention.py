@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from spacy.attrs import ENT_IOB
@@ -15,7 +15,18 @@ from spacy.tokens import Doc, Span
 
 from pqnlp.raw_text import doc_text, token_starts
 
-__all__ = ["Mention", "MentionTagger", "add_mentions", "address_spans", "register_extensions", "set_mentions"]
+if TYPE_CHECKING:
+    from pqnlp.entities.edges import TokenEdges
+
+__all__ = [
+    "Mention",
+    "MentionTagger",
+    "add_mentions",
+    "address_spans",
+    "chosen_mentions",
+    "register_extensions",
+    "set_mentions",
+]
 
 SPAN_EXTENSIONS = ("pqnlp_url", "pqnlp_from", "pqnlp_to", "pqnlp_successor", "pqnlp_named")
 DOC_EXTENSIONS = ("pqnlp_department", "pqnlp_date", "pqnlp_question")
@@ -102,9 +113,7 @@ def add_mentions(doc: Doc, mentions: Iterable[Mention]) -> None:
 
 def set_mentions(doc: Doc, text: str, starts: list[int], mentions: list[Mention]) -> None:
     """Do what :func:`add_mentions` does, for a `doc` whose text and token offsets are known."""
-    addresses = address_spans(text)
-    if addresses:
-        mentions = [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
+    mentions = _outside_addresses(text, mentions)
     # Tokens are looked up in one list of offsets: `doc.char_span` searches the Doc anew for every mention.
     new = [
         (m[0] - m[1], _RANK[m[2]], bisect_right(starts, m[0]) - 1, bisect_left(starts, m[1]), None, m)
@@ -114,21 +123,13 @@ def set_mentions(doc: Doc, text: str, starts: list[int], mentions: list[Mention]
     beside = not old or not any(a < end and start < b for _, _, start, end, _, _ in new for a, b, _ in old)
     if not beside:
         new += [(s.start_char - s.end_char, _RANK.get(s.label_, 9), a, b, s, None) for a, b, s in old]
-    if len(new) > 1:
-        new.sort(key=_ORDER)
-    taken: list[tuple[int, int]] = []
     kept = []
-    for _, _, start, end, span, m in new:
-        for a, b in taken:
-            if start < b and a < end:
-                break
-        else:
-            taken.append((start, end))
-            if m is not None:
-                span = Span(doc, start, end, label=m[2], kb_id=m[3])
-                if m[4:] != _NOTHING:
-                    _annotate(doc, span, m)
-            kept.append(span)
+    for _, _, start, end, span, m in _without_overlaps(new):
+        if m is not None:
+            span = Span(doc, start, end, label=m[2], kb_id=m[3])
+            if m[4:] != _NOTHING:
+                _annotate(doc, span, m)
+        kept.append(span)
     # Where nothing overlaps the entities that are there, they need not be written again.
     if beside:
         if not old:  # one array is written sooner than spaCy goes through the tokens outside
@@ -140,7 +141,56 @@ def set_mentions(doc: Doc, text: str, starts: list[int], mentions: list[Mention]
         doc.set_ents(kept)
 
 
+def chosen_mentions(text: str, mentions: list[Mention], edges: "TokenEdges") -> list[Mention]:
+    """Return the mentions that ``doc.ents`` would hold, without a Doc.
+
+    Parameters
+    ----------
+    text : str
+    mentions : list of Mention
+        As the taggers found them.
+    edges : TokenEdges
+        Of the tokenizer that would make the Doc.
+
+    Returns
+    -------
+    list of Mention
+        In order of appearance, without overlaps, each from edge to edge of its tokens.
+    """
+    start_of, end_of = edges.start, edges.end
+    new = [
+        (m[0] - m[1], _RANK[m[2]], start_of(text, m[0]), end_of(text, m[1]), m)
+        for m in _outside_addresses(text, mentions)
+    ]
+    kept = sorted(_without_overlaps(new), key=_FIRST)
+    return [m if m[0] == start and m[1] == end else Mention(start, end, *m[2:]) for _, _, start, end, m in kept]
+
+
+def _outside_addresses(text: str, mentions: list[Mention]) -> list[Mention]:
+    addresses = address_spans(text)
+    if not addresses:
+        return mentions
+    return [m for m in mentions if not any(m.start < end and start < m.end for start, end in addresses)]
+
+
+def _without_overlaps(found: list[tuple]) -> list[tuple]:
+    """Return of tuples (length below zero, rank, start, end, ...) those that win, the longest first."""
+    if len(found) < 2:
+        return found
+    found.sort(key=_ORDER)
+    kept = []
+    for one in found:
+        start, end = one[2], one[3]
+        for other in kept:
+            if start < other[3] and other[2] < end:
+                break
+        else:
+            kept.append(one)
+    return kept
+
+
 _ORDER = itemgetter(0, 1, 2)
+_FIRST = itemgetter(2)
 # What spaCy keeps for a token outside of entities.
 _OUTSIDE = 2
 _NOTHING = ("",) * len(SPAN_EXTENSIONS)

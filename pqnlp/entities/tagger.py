@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -10,8 +10,9 @@ from spacy.util import raise_error
 
 from pqnlp.entities.dates import DateTagger
 from pqnlp.entities.departments import DepartmentTagger
+from pqnlp.entities.edges import TokenEdges
 from pqnlp.entities.legislation import make_legislation
-from pqnlp.entities.mention import Mention, MentionTagger, set_mentions
+from pqnlp.entities.mention import Mention, MentionTagger, chosen_mentions, set_mentions
 from pqnlp.entities.organisations import OrganisationTagger
 from pqnlp.raw_text import doc_text, token_starts
 
@@ -84,18 +85,42 @@ class EntityTagger(MentionTagger):
         yield from self._tagged(batch)
 
     def _tagged(self, batch: list[tuple[Doc, str, list[int]]]) -> list[Doc]:
-        found: list[list[Mention]] = [[] for _ in batch]
         try:
-            for tagger in self.taggers.values():
-                find = tagger.find_in
-                for mentions, (doc, text, _) in zip(found, batch, strict=True):
-                    mentions += find(text, doc.user_data)
+            found = self._found([(text, doc.user_data) for doc, text, _ in batch])
         except Exception:
             return self._one_by_one([doc for doc, _, _ in batch])
         for mentions, (doc, text, starts) in zip(found, batch, strict=True):
             if mentions:
                 set_mentions(doc, text, starts, mentions)
         return [doc for doc, _, _ in batch]
+
+    def _found(self, texts: list[tuple[str, Mapping]]) -> list[list[Mention]]:
+        found: list[list[Mention]] = [[] for _ in texts]
+        for tagger in self.taggers.values():
+            find = tagger.find_in
+            for mentions, (text, known) in zip(found, texts, strict=True):
+                mentions += find(text, known)
+        return found
+
+    def find_many(self, texts: list[tuple[str, Mapping]], edges: TokenEdges) -> Iterator[list[Mention]]:
+        """Find what :meth:`pipe` would mark, without Docs: in less than half the time.
+
+        Parameters
+        ----------
+        texts : list of (str, mapping)
+            Each text, and what is known of its circumstances; see :meth:`MentionTagger.find_in`.
+        edges : TokenEdges
+            Of the tokenizer that would make the Docs.
+
+        Yields
+        ------
+        list of Mention
+            For each text its mentions in order of appearance, without overlaps.
+        """
+        for first in range(0, len(texts), _BATCH):
+            batch = texts[first : first + _BATCH]
+            for (text, _), mentions in zip(batch, self._found(batch), strict=True):
+                yield chosen_mentions(text, mentions, edges) if mentions else mentions
 
     def _one_by_one(self, docs: list[Doc]) -> list[Doc]:
         """Let the pipeline's error handler decide about the Doc that failed, and it alone."""
