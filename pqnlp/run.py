@@ -103,14 +103,14 @@ class Run:
         on_start: Callable[[int | None, int], None] | None = None,
     ) -> dict[str, Any]:
         """Do the work; see `pqnlp.score_file`."""
-        from pqnlp.model import load
+        from pqnlp.model import load, peek
         from pqnlp.scoring import Settings
 
-        opened = load(self.model, unsure_below=self.unsure_below)
+        # Where other processes do the work, this one would open the model for nothing, and they would wait for it.
+        opened = (load if self.jobs in (0, 1) else peek)(self.model, unsure_below=self.unsure_below)
         settings = Settings.of(opened, entities=self.entities, asks=self.asks, jobs=self.jobs)
-        labels = [str(c) for c in opened.classifier.classes_]
         began = time.monotonic()
-        counts = _Counts(labels)
+        counts = _Counts(opened.labels)
         if self._writer.final is None:
             if self.update is not None:
                 raise RunError("Standard output cannot be updated: name a file to write.")

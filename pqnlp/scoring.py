@@ -84,12 +84,12 @@ def score(
     """
     from pqnlp.corpus import no_rows, raw_fields
     from pqnlp.formats import raw_tables
-    from pqnlp.model import load
+    from pqnlp.model import load, peek
     from pqnlp.schema import result_types
     from pqnlp.shards import cut_shards, map_shards, rows_per_shard
     from pqnlp.tables import as_table, with_columns
 
-    opened = load(model)
+    opened = (load if jobs in (0, 1) else peek)(model)
     settings = Settings.of(opened, entities=entities, asks=asks, jobs=jobs)
     table = as_table(source)
     if table is not None:
@@ -107,8 +107,8 @@ def score(
         raise no_rows(source)
     if table is None:
         return scored_frame(columns)
-    labels = map(str, opened.classifier.classes_)
-    return with_columns(table, columns, {"problem": "string", **result_types(labels, entities=entities, asks=asks)})
+    types = result_types(opened.labels, entities=entities, asks=asks)
+    return with_columns(table, columns, {"problem": "string", **types})
 
 
 def score_file(
@@ -293,7 +293,7 @@ def score_shard(shard: "Shard", settings: Settings) -> dict[str, Any]:
     if settings.form == "parquet":
         from pqnlp.schema import arrow_schema
 
-        schema = arrow_schema(map(str, model.classifier.classes_), entities=settings.entities, asks=settings.asks)
+        schema = arrow_schema(model.labels, entities=settings.entities, asks=settings.asks)
     return out | {"data": encode(scored_frame(columns), settings.form, settings.packing, schema=schema)}
 
 
@@ -349,7 +349,7 @@ def result_columns(model: "Model", entities: bool, asks: bool) -> list[str]:
     """Return the names of the columns that scoring adds, in order."""
     from pqnlp.schema import result_types
 
-    return list(result_types(map(str, model.classifier.classes_), entities=entities, asks=asks))
+    return list(result_types(model.labels, entities=entities, asks=asks))
 
 
 def _no_results(names: list[str], rows: int) -> dict[str, list]:
@@ -366,7 +366,7 @@ def _score_rows(columns: dict[str, list], model: "Model", settings: Settings) ->
     from pqnlp.explanation import asks_of, evidence_of
 
     n = len(columns["answer"])
-    names = [str(c) for c in model.classifier.classes_]
+    names = model.labels
     out = _no_results(result_columns(model, settings.entities, settings.asks), n)
     rows_of: dict[tuple[str, str], list[int]] = {}
     for k, pair in enumerate(zip(columns["question"], columns["answer"], strict=True)):

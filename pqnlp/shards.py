@@ -25,7 +25,7 @@ SHARD_CHARACTERS = 2_500_000
 #: Rows of a shard: the more, the fewer calls of the model; the fewer, the less is lost when a process ends.
 SHARD_ROWS = 2500
 _FEWEST_ROWS = 250
-_SHARDS_WANTED = 16
+_SHARDS_WANTED = 40
 
 
 class ShardError(PqnlpError):

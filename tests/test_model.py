@@ -195,6 +195,36 @@ def test_a_model_made_with_older_libraries_loads_if_it_says_the_same(folder, rec
     assert not [warning for warning in recwarn if "version" in str(warning.message)]
 
 
+def test_a_peek_gives_the_papers_and_opens_the_classifier_when_asked(folder):
+    seen, whole = folders.peek(folder), pqnlp.load(folder)
+    for name in ("name", "version", "labels", "unsure_below", "path"):
+        assert getattr(seen, name) == getattr(whole, name)
+    assert seen.classifier is whole.classifier
+    assert folders.peek(folder, unsure_below=0.9).unsure_below == 0.9
+    _cut(folder / "model.skops")
+    with pytest.raises(ModelError, match="checksum"):
+        folders.peek(folder)
+
+
+def test_several_processes_open_the_model_and_the_first_one_does_not(folder, monkeypatch):
+    alone = pqnlp.score(PAIRS, model=folder)
+    folders._CACHE.clear()
+    monkeypatch.setattr(folders, "_open", lambda folder: pytest.fail("it was opened here"))
+    pd.testing.assert_frame_equal(pqnlp.score(PAIRS, model=folder, jobs=2), alone)
+
+
+def test_a_model_that_no_process_can_open_is_refused_as_by_one(folder, tmp_path):
+    _manifest(folder, golden=[[1, 0, 0]] * 5)
+    pd.DataFrame(PAIRS, columns=["question", "answer"]).to_csv(tmp_path / "in.csv")
+    said = []
+    for jobs in (1, 2):
+        with pytest.raises(ModelError) as refused:
+            pqnlp.score_file(tmp_path / "in.csv", tmp_path / "out.csv", model=folder, jobs=jobs)
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+    assert not list(tmp_path.glob("out.csv*"))
+
+
 def test_libraries_that_give_other_probabilities_are_all_named(folder):
     _manifest(folder, golden=[[1, 0, 0]] * 5, libraries=dict.fromkeys(folders._LIBRARIES, "1.0.0"))
     with pytest.raises(ModelError, match="pip install 'scikit-learn==1.0.0' 'numpy==1.0.0' 'scipy==1.0.0'"):

@@ -97,7 +97,7 @@ def test_a_part_of_a_shard_is_the_shard_of_those_rows():
     assert [part.where(k) for k in range(3)] == ["0/t.csv", "1/t.csv", "1/t.csv"]
 
 
-@pytest.mark.parametrize(("total", "rows"), [(None, 2500), (10, 250), (8000, 500), (10**6, 2500)])
+@pytest.mark.parametrize(("total", "rows"), [(None, 2500), (10, 250), (20_000, 500), (10**6, 2500)])
 def test_small_inputs_are_cut_small_enough_for_several_processes(total, rows):
     assert rows_per_shard(total) == rows
 
