@@ -146,3 +146,22 @@ def test_import_is_cheap():
     code = "import sys, pqnlp; print([m for m in ('spacy', 'sklearn', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(at_work, monkeypatch):
+    import gc
+
+    from pqnlp import scoring
+
+    seen = []
+    whole = scoring._score_rows
+    monkeypatch.setattr(scoring, "_score_rows", lambda *rest: seen.append(gc.isenabled()) or whole(*rest))
+    was = gc.isenabled()
+    try:
+        (gc.enable if at_work else gc.disable)()
+        pqnlp.score([(QUESTION, ANSWER)])
+        assert gc.isenabled() is at_work
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert seen == [False]
