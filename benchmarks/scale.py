@@ -25,6 +25,8 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
+#: Rates of runs that began with more work than this waiting for the processors are not drawn: they tell of the other work.
+QUIET = 2.0
 
 
 def main() -> None:
@@ -167,29 +169,24 @@ def plot(log: Path, output: Path, entities: bool) -> None:
     import matplotlib.pyplot as plt
 
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    # The last measurement of each kind stands.
-    lines = list({(line["rows"], line["jobs"], line["entities"]): line for line in lines}.values())
     figure, (memory, rate) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for jobs, marker in ((1, "o"), (2, "s")):
-        chosen = sorted(
-            (line for line in lines if line["jobs"] == jobs and line["entities"] == entities), key=lambda x: x["rows"]
-        )
-        if not chosen:
-            continue
-        rows = [line["rows"] for line in chosen]
-        memory.plot(
-            rows, [line["main_mb"] for line in chosen], marker=marker, label=f"main, {jobs} job{'s' * (jobs > 1)}"
-        )
+        chosen = [line for line in lines if line["jobs"] == jobs and line["entities"] == entities]
+        name = f"{jobs} job{'s' * (jobs > 1)}"
+        # The last measurement of each number of rows stands.
+        last = sorted({line["rows"]: line for line in chosen}.items())
+        memory.plot([n for n, _ in last], [x["main_mb"] for _, x in last], marker=marker, label=f"main, {name}")
         if jobs > 1:
-            memory.plot(rows, [max(line["worker_mb"]) for line in chosen], marker="^", label="largest worker, 2 jobs")
-        rate.plot(
-            rows, [line["rows_a_second"] for line in chosen], marker=marker, label=f"{jobs} job{'s' * (jobs > 1)}"
-        )
+            workers = [max(line["worker_mb"]) for _, line in last]
+            memory.plot([n for n, _ in last], workers, marker="^", label=f"largest worker, {name}")
+        quiet = sorted({line["rows"]: line for line in chosen if line["load_before"] <= QUIET}.items())
+        rate.plot([n for n, _ in quiet], [x["rows_a_second"] for _, x in quiet], marker=marker, label=name)
     for axes, title in (
         (memory, "Peak memory, MB"),
-        (rate, f"Rows a second, entities {'in' if entities else 'ex'}cluded"),
+        (rate, f"Rows a second on a quiet machine, entities {'in' if entities else 'ex'}cluded"),
     ):
-        axes.set(title=title, xlabel="rows", xscale="log", ylim=(0, None))
+        axes.set(xlabel="rows", xscale="log", ylim=(0, None))
+        axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(output, dpi=110)
