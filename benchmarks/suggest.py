@@ -1,12 +1,14 @@
 """Whether answers that `pqnlp suggest` chooses teach more than as many at random: macro-F1 against labels, on the shipped labels.
 
-python -m benchmarks.suggest --texts answers.parquet [--seeds 0 1 2 3 4] [--by margin] [--output suggest.jsonl]
+python -m benchmarks.suggest --texts answers.parquet [--seeds 0 1 2 3 4] [--by badge margin] [--final] [--output suggest.jsonl]
 python -m benchmarks.suggest --draw suggest.jsonl --plot docs/suggest.png
 
-Training rows of data/labels.csv alone, of two sources; rows held out in data/splits.csv are not touched. For each seed a fifth of the groups of
-near-duplicate answers is held out to measure on, and some others play the corpus without labels. Both ways begin with the same
-answers at random; then, batch by batch, the labels of those that each way chooses are looked up and the model is fitted anew. So
-does `pqnlp suggest` with a model that was trained on what is labelled so far, with its own functions.
+For each seed some training rows of the round of data/labels.csv that was drawn at random play the corpus without labels. Both ways begin
+with the same answers at random; then, batch by batch, the labels of those that each way chooses are looked up and the model is
+fitted anew. So does `pqnlp suggest` with a model that was trained on what is labelled so far, with its own functions.
+
+Without --final a fifth of the groups of near-duplicate training answers is held out to measure on, another for each seed, and the rows
+held out in data/splits.csv are not touched. With --final these are measured on: that is for the last figures only.
 """
 
 import argparse
@@ -28,19 +30,20 @@ from pqnlp.paths import shipped_data
 from pqnlp.suggestion import STRATEGIES, _judged, choose
 
 WAYS = ("random", *STRATEGIES)
-#: The sources of labels in data/labels.csv that the published figures are of.
-SOURCES = ("first", "unsure")
+#: The source of labels in data/labels.csv that was drawn at random; of the others the easy ones were left out.
+SOURCE = "first"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--by", nargs="+", choices=STRATEGIES, default=["both"])
-    parser.add_argument("--start", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--end", type=int, default=600)
-    parser.add_argument("--pool", type=int, default=2000, help="answers to choose from")
+    parser.add_argument("--by", nargs="+", choices=STRATEGIES, default=["badge"])
+    parser.add_argument("--start", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=200)
+    parser.add_argument("--end", type=int, default=1000)
+    parser.add_argument("--pool", type=int, default=3000, help="answers to choose from")
+    parser.add_argument("--final", action="store_true", help="measure on the rows held out in data/splits.csv")
     parser.add_argument("--output", help="JSON lines to write the scores to")
     parser.add_argument("--draw", help="such a file, to be told of and drawn; nothing is fitted")
     parser.add_argument("--plot", help="PNG to write")
@@ -60,14 +63,19 @@ def main() -> None:
 def simulate(given: argparse.Namespace) -> pd.DataFrame:
     splits = pd.read_csv(shipped_data("splits.csv"), dtype=str)
     labels = pd.read_csv(shipped_data("labels.csv"), dtype={"id": str})
-    labels = labels[~labels["id"].isin(splits.loc[splits["split"].eq("test"), "id"]) & labels["source"].isin(SOURCES)]
+    final = splits.loc[splits["split"].eq("test"), "id"]
+    labels = labels[labels["source"].eq(SOURCE) & (given.final | ~labels["id"].isin(final))]
     rows = read_labelled(labels, texts=given.texts)
     rows = rows[rows["problem"].eq("")].reset_index(drop=True)
     groups = near_duplicate_groups(rows["answer"].tolist())
     scores = []
     for seed in given.seeds:
-        folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(rows, rows["label"], groups)
-        rest, held = next(folds)
+        if given.final:
+            is_final = rows["id"].isin(final).to_numpy()
+            held, rest = np.flatnonzero(is_final), np.flatnonzero(~np.isin(groups, groups[is_final]))
+        else:
+            folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(rows, rows["label"], groups)
+            rest, held = next(folds)
         test = rows.iloc[held]
         corpus = rows.iloc[rest].sample(min(given.pool, len(rest)), random_state=seed)
         first = fitted(corpus.head(given.start), seed)
@@ -99,8 +107,9 @@ def loop(
             if way == "random":  # the corpus is in random order
                 chosen = rest.head(given.batch)
             else:
-                judged = _judged(Model(classifier, {}), rest.drop_duplicates("answer"), way)
-                chosen = choose(judged, labelled["answer"].tolist(), given.batch, seed=seed)
+                rest = rest.drop_duplicates("answer")
+                judged = rest.assign(priority=0) if way == "badge" else _judged(Model(classifier, {}), rest, way)
+                chosen = choose(classifier, judged, labelled["answer"].tolist(), given.batch, by=way, seed=seed)
         labelled = pd.concat([labelled, corpus[corpus["id"].isin(chosen["id"])]])
         classifier = fitted(labelled, seed)
 

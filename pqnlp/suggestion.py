@@ -1,8 +1,9 @@
 """What to label next: the answers that a model has least to go by, each kind of them once; or a sample at random.
 
-Uncertainty is small margins (Scheffer et al. 2001) and the disagreement of the model's layers, as in query by committee
-(McCallum and Nigam 1998); diversity takes one of each group of near-duplicates and goes round clusters of the rest
-(Citovsky et al. 2021).
+By default what is chosen is spread over the gradients that answers would have if the model's guess were right (BADGE; Ash et al.
+2020). Uncertainty alone is small margins (Scheffer et al. 2001) and the disagreement of the model's layers, as in query by
+committee (McCallum and Nigam 1998), with clusters of words for diversity (Citovsky et al. 2021). Each takes one of each group of
+near-duplicates.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from pqnlp.errors import PqnlpError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import scipy.sparse as sp
 
+    from pqnlp.classifier import AnswerClassifier
     from pqnlp.model import Model
 
-__all__ = ["STRATEGIES", "SuggestionError", "choose", "choose_diverse", "disagreement", "margins", "suggest"]
+__all__ = ["STRATEGIES", "SuggestionError", "badge", "choose", "choose_diverse", "disagreement", "margins", "suggest"]
 
-#: How uncertainty is measured.
-STRATEGIES = ("both", "margin", "disagreement")
-#: The most uncertain rows that are kept while a corpus is read: this many times those asked for, and at least so many.
+#: What answers are chosen by.
+STRATEGIES = ("badge", "both", "margin", "disagreement")
+#: The rows that are kept while a corpus is read, the most uncertain or, for "badge", some at random: this many times those asked
+#: for, and at least so many.
 _KEPT_TIMES, _KEPT_LEAST = 20, 4000
 #: Of these, the most uncertain of which clusters are made, as many times those asked for.
 _CLUSTERED_TIMES = 4
@@ -44,7 +48,7 @@ def suggest(
     model: "Model | str | Path | None" = None,
     count: int = 200,
     random: bool = False,
-    by: str = "both",
+    by: str = "badge",
     labelled: Any = None,
     seed: int = 0,
     encoding: str = "utf-8",
@@ -63,9 +67,9 @@ def suggest(
     random : bool, default False
         Choose at random in place of by uncertainty: an unbiased sample, for measuring models and for correcting rates, which
         answers chosen by uncertainty are no good for. Near-duplicates stay in it.
-    by : {"both", "margin", "disagreement"}, default "both"
-        What makes an answer uncertain: that the two likeliest labels are near each other, that the model's layers differ, or
-        both.
+    by : {"badge", "both", "margin", "disagreement"}, default "badge"
+        "badge": answers of which the model is unsure and that differ from each other, see `badge`. The others choose the most
+        uncertain: those whose two likeliest labels are near each other, on which the model's layers differ, or both.
     labelled : path, DataFrame or list of these, optional
         What is labelled, or was asked for, already: its ids are left out and, but for `random`, near-duplicates of its answers.
         Any form that labels are read from; ids alone will do.
@@ -109,6 +113,8 @@ def suggest(
         met += found
         if len(batch) and random:
             batch = batch.assign(priority=[_draw(identity, seed) for identity in batch["id"]])
+        elif len(batch) and by == "badge":
+            batch = batch.assign(priority=[_draw(identity, f"badge {seed}") for identity in batch["id"]])
         elif len(batch):
             batch = _judged(opened, batch.drop_duplicates("answer"), by)
         pool = pd.concat([pool, batch], ignore_index=True) if len(pool) else batch
@@ -123,7 +129,7 @@ def suggest(
             f"There is nothing to choose from: of {rows:,} rows none has question and answer and is not labelled yet."
         )
     if not random:
-        pool = choose(pool, [*answers, *met], count, seed=seed)
+        pool = choose(opened.classifier, pool, [*answers, *met], count, by=by, seed=seed)
     if pool.empty:
         raise SuggestionError("There is nothing to choose from: all answers are near-duplicates of labelled ones.")
     if len(pool) < count:
@@ -183,23 +189,34 @@ def disagreement(votes: np.ndarray) -> np.ndarray:
     return np.clip(spread / np.log(min(len(votes), votes.shape[-1])), 0, 1)
 
 
-def choose(pool: "pd.DataFrame", answers: Sequence[str], count: int, *, seed: int = 0) -> "pd.DataFrame":
-    """Choose rows of high priority of which none says what another, or a labelled answer, says already.
+def choose(
+    classifier: "AnswerClassifier",
+    pool: "pd.DataFrame",
+    answers: Sequence[str],
+    count: int,
+    *,
+    by: str = "badge",
+    seed: int = 0,
+) -> "pd.DataFrame":
+    """Choose rows that teach the model, of which none says what another, or a labelled answer, says already.
 
     Parameters
     ----------
+    classifier : AnswerClassifier
     pool : DataFrame
-        With ``answer`` and ``priority``.
+        With ``question``, ``answer`` and ``priority``; of near-duplicates the one of highest priority may be chosen.
     answers : sequence of str
         Labelled answers.
     count : int
+    by : str, default "badge"
+        One of `STRATEGIES`; all but "badge" go by ``priority``.
     seed : int, default 0
-        Of the clusters.
+        Of the draws and the clusters.
 
     Returns
     -------
     DataFrame
-        Rows of `pool`, `count` or all there are, by falling priority.
+        Rows of `pool`, `count` or all there are, the most uncertain first.
     """
     from pqnlp.groups import near_duplicate_groups
 
@@ -207,8 +224,70 @@ def choose(pool: "pd.DataFrame", answers: Sequence[str], count: int, *, seed: in
     labelled, own = groups[: len(answers)], groups[len(answers) :]
     pool = pool.assign(group=own)[~np.isin(own, labelled)].sort_values("priority", ascending=False, kind="stable")
     pool = pool.drop_duplicates("group").drop(columns="group").reset_index(drop=True)
-    at = choose_diverse(pool["answer"].tolist(), pool["priority"].to_numpy(float), count, seed=seed)
+    if by == "badge" and len(pool):
+        parts = [pool.iloc[start : start + _BATCH] for start in range(0, len(pool), _BATCH)]
+        outcomes = np.concatenate([classifier.analyse(part).outcomes for part in parts])
+        at = badge(_words(pool), outcomes, count, seed=seed)
+    else:
+        at = choose_diverse(pool["answer"].tolist(), pool["priority"].to_numpy(float), count, seed=seed)
     return pool.iloc[at].reset_index(drop=True)
+
+
+def badge(rows: "sp.csr_matrix", probabilities: np.ndarray, count: int, *, seed: int = 0) -> np.ndarray:
+    """Choose rows of large gradients that differ from each other (BADGE; Ash et al. 2020, algorithm 1).
+
+    The gradient of a linear model at a row, if its likeliest class were right, is the row's columns times the error of the
+    probabilities. It is long where the model is unsure, and points elsewhere for other words and for other classes in doubt. The
+    rows are the starts of k-means++ among the gradients: each is drawn by its squared distance to the nearest one chosen. The
+    gradients themselves are never made, since their products are those of rows times those of errors.
+
+    Parameters
+    ----------
+    rows : csr_matrix, shape (n, n_columns)
+    probabilities : ndarray, shape (n, n_classes)
+    count : int
+    seed : int, default 0
+
+    Returns
+    -------
+    ndarray of int
+        Places of the rows, `count` or all there are, by falling length of the gradient.
+    """
+    error = np.array(probabilities, dtype=float)
+    error[np.arange(len(error)), error.argmax(1)] -= 1
+    length = (error**2).sum(1) * np.asarray(rows.multiply(rows).sum(1), dtype=float).ravel()
+    random = np.random.default_rng(seed)
+    nearest, chosen = length.copy(), []
+    free = np.ones(len(length), bool)
+    while len(chosen) < min(count, len(length)):
+        weight = np.where(free, nearest, 0)
+        if not chosen or weight.sum() <= 0:  # the first; or only rows are left that say what chosen ones say
+            place = int(np.where(free, length, -1).argmax())
+        else:
+            place = int(random.choice(len(length), p=weight / weight.sum()))
+        chosen.append(place)
+        free[place] = False
+        alike = (error @ error[place]) * (rows @ rows[place].T).toarray().ravel()
+        distance = np.clip(length + length[place] - 2 * alike, 0, None)
+        nearest = distance if len(chosen) == 1 else np.minimum(nearest, distance)
+    chosen = np.array(chosen, dtype=int)
+    return chosen[np.argsort(-length[chosen], kind="stable")]
+
+
+def _words(pool: "pd.DataFrame") -> "sp.csr_matrix":
+    """Return the words and pairs of words of answers and of questions, each row of each of length 1."""
+    import scipy.sparse as sp
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    blocks = []
+    for texts in (pool["answer"], pool["question"]):
+        try:
+            blocks.append(
+                TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), max_features=50_000).fit_transform(texts)
+            )
+        except ValueError:  # no words
+            blocks.append(sp.csr_matrix(np.ones((len(texts), 1))))
+    return sp.hstack(blocks, format="csr")
 
 
 def choose_diverse(texts: Sequence[str], priority: np.ndarray, count: int, *, seed: int = 0) -> np.ndarray:
@@ -296,7 +375,7 @@ def _batches(corpus: Any, ids: set[str], encoding: str) -> Iterator[tuple["pd.Da
         yield usable.loc[~known, columns], usable.loc[known, "answer"].tolist(), len(batch)
 
 
-def _draw(identity: str, seed: int) -> float:
+def _draw(identity: str, seed: int | str) -> float:
     """Return a number at random for an id, the same wherever in the corpus it stands."""
     digest = hashlib.sha256(f"{seed}/{identity}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:7], "big") / 2**56

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from typer.testing import CliRunner
 
 import pqnlp
@@ -11,7 +12,7 @@ from pqnlp.cli import app
 from pqnlp.exports import FORMS
 from pqnlp.groups import near_duplicate_groups
 from pqnlp.labels import read_labelled
-from pqnlp.suggestion import SuggestionError, choose_diverse, disagreement, margins
+from pqnlp.suggestion import SuggestionError, badge, choose_diverse, disagreement, margins
 
 REPAIRS = Path(__file__).parents[1] / "data" / "repairs.csv"
 
@@ -39,6 +40,28 @@ def test_what_is_chosen_is_less_sure_than_the_rest(chosen, small_model, corpus):
 def test_each_strategy_goes_by_its_own_figure(by, column, sign, small_model, corpus):
     some = pqnlp.suggest(corpus, model=small_model, count=20, by=by)
     assert (sign * some[column]).is_monotonic_decreasing
+
+
+def test_badge_takes_unsure_rows_and_not_the_same_words_twice():
+    words = sp.csr_matrix(np.repeat(np.eye(5), [40, 1, 1, 1, 40], axis=0))
+    unsure, sure = [0.5, 0.3, 0.2], [0.998, 0.001, 0.001]
+    probabilities = np.array([unsure] * 43 + [sure] * 40)
+    at = badge(words, probabilities, 5)
+    assert {40, 41, 42} < set(at) and sum(at < 40) == sum(at > 42) == 1  # one stands for all that are sure
+    assert at[-1] > 42
+    assert at.tolist() == badge(words, probabilities, 5).tolist()
+
+
+def test_badge_takes_rows_of_the_same_words_that_are_in_doubt_about_other_labels():
+    words = sp.csr_matrix(np.ones((20, 1)))
+    probabilities = np.array([[0.5, 0.5, 0.0]] * 19 + [[0.0, 0.5, 0.5]])
+    assert 19 in badge(words, probabilities, 2)
+
+
+@pytest.mark.parametrize("count", [3, 5, 50])
+def test_badge_has_all_rows_at_last(count):
+    same = badge(sp.csr_matrix(np.ones((5, 2))), np.full((5, 2), 0.5), count)
+    assert len(set(same)) == len(same) == min(count, 5)
 
 
 def test_no_two_are_near_duplicates(chosen):
@@ -115,7 +138,7 @@ def test_figures():
     ("options", "message"),
     [
         ({"count": 0}, "give 1 or more"),
-        ({"by": "entropy"}, "expected one of both, margin"),
+        ({"by": "entropy"}, "expected one of badge, both, margin"),
         ({"labelled": pd.DataFrame({"label": ["fixed"]})}, "neither an 'id' nor an 'answer'"),
         ({"labelled": REPAIRS}, "nothing to choose from"),
         ({"labelled": REPAIRS, "random": True}, "nothing to choose from"),

@@ -27,6 +27,7 @@ class Form(str, Enum):
 class Strategy(str, Enum):
     """The strategies of `pqnlp.suggestion.STRATEGIES`."""
 
+    BADGE = "badge"
     BOTH = "both"
     MARGIN = "margin"
     DISAGREEMENT = "disagreement"
@@ -56,8 +57,12 @@ def suggest(
         ),
     ] = None,
     by: Annotated[
-        Strategy, typer.Option("--by", help="What is uncertain: near labels, layers that differ, or both.")
-    ] = Strategy.BOTH,
+        Strategy,
+        typer.Option(
+            "--by",
+            help="Unsure and unlike each other (badge); or the most unsure: near labels, layers that differ, both.",
+        ),
+    ] = Strategy.BADGE,
     blind: Annotated[
         bool, typer.Option("--blind", help="Leave the model's guesses out, so that they sway no one.")
     ] = False,
