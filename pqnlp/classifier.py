@@ -1,9 +1,9 @@
 """`AnswerClassifier`: what kind of answer a question got, why, and by which sentence.
 
 Three layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
-outcome; a second linear model reads the whole answer's n-grams; a third, linear again, reads what both say, pooled over
-the answer. The lower layers' predictions that the third is trained on are out
-of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
+outcome; a second linear model reads the whole answer's n-grams; a third reads what both say, pooled over the answer. It is a linear
+model of outcomes and boosted trees of labels, averaged: trees see what columns mean together. The lower layers' predictions that the third is
+trained on are out of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import ThreadpoolController
@@ -37,7 +38,7 @@ from pqnlp.features import (
 )
 from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
 
-__all__ = ["Analysis", "AnswerClassifier", "as_pairs"]
+__all__ = ["Analysis", "AnswerClassifier", "as_pairs", "one_thread"]
 
 
 @lru_cache(maxsize=1)
@@ -45,12 +46,20 @@ def _threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def one_thread():
+    """Return a context in which linear algebra keeps to one thread.
+
+    The matrices are small, and threads that wait for a busy core cost twentyfold. The libraries are looked for once: that takes as
+    long as a pair.
+    """
+    return _threads().limit(limits=1)
+
+
 def _one_thread(method):
-    """Keep the linear algebra on one thread: the matrices are small, and threads that wait for a busy core cost twentyfold."""
 
     @wraps(method)
     def limited(self, *args, **kwargs):
-        with _threads().limit(limits=1):
+        with one_thread():
             return method(self, *args, **kwargs)
 
     return limited
@@ -75,6 +84,8 @@ class Analysis:
         Index, within its answer, of the sentence that decided the ask; -1 where it was not addressed.
     of_sentences, of_documents : ndarray, shapes (n_sentences, n_outcomes + 1) and (n, n_outcomes)
         What the lower layers say; see `AnswerClassifier.committee`.
+    pointed_share : float
+        Sentences at least this share as decisive as their answer's most decisive one are shown as evidence.
     """
 
     pairs: list[ParsedPair]
@@ -86,6 +97,7 @@ class Analysis:
     ask_evidence: np.ndarray | None
     of_sentences: np.ndarray
     of_documents: np.ndarray
+    pointed_share: float
 
 
 def as_pairs(X: Any) -> tuple[list[str], list[str]]:
@@ -146,6 +158,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         The most iterations of each linear model.
     decision : {"macro_f1", "likeliest"}, default "macro_f1"
         How a label follows from the probabilities: so that the macro-F1 over many answers is best, or the likeliest label.
+    evidence_coverage : float, default 0.86
+        Share of answers whose deciding sentence shall be among those shown as evidence; fewer are shown where less is asked.
     random_state : int, default 0
     n_jobs : int, optional
         Processes that fit the folds, -1 for one a core; the result is the same for any number.
@@ -156,10 +170,15 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         The labels: in the codebook's order where they are the codebook's, else sorted.
     outcomes_ : ndarray of str
         The reasons, or the labels again where no reasons were given.
-    temperature_ : float
-        By which the log-probabilities are divided (Guo et al. 2017), fitted on out-of-fold predictions.
+    temperature_, label_temperature_ : float
+        By which the log-probabilities of the linear outcomes, and of the labels averaged with the trees', are divided (Guo et al.
+        2017), fitted on out-of-fold predictions.
     label_weights_ : ndarray, shape (n_classes,)
         By which probabilities are multiplied before the highest gives the label; ones for the likeliest label.
+    pointed_share_ : float
+        Sentences at least this share as decisive as the most decisive are shown as evidence, up to
+        `pqnlp.explanation.MAX_POINTED`. The highest share that keeps ``evidence_coverage`` on out-of-fold predictions, with
+        the margin of split conformal prediction (Vovk, Gammerman and Shafer 2005); short of it where so few sentences cannot.
     oof_probabilities_ : ndarray, shape (n, n_classes)
         Out-of-fold probabilities of the training rows; what thresholds are chosen on. Not saved.
 
@@ -183,6 +202,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         n_folds=5,
         max_iter=100,
         decision="macro_f1",
+        evidence_coverage=0.86,
         random_state=0,
         n_jobs=None,
     ):
@@ -194,6 +214,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self.n_folds = n_folds
         self.max_iter = max_iter
         self.decision = decision
+        self.evidence_coverage = evidence_coverage
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -250,6 +271,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y holds one label only ({present}): at least two are needed to tell apart.")
         if self.decision not in ("macro_f1", "likeliest"):
             raise ValueError(f"decision is {self.decision!r}: expected 'macro_f1' or 'likeliest'.")
+        if not 0 < self.evidence_coverage < 1:
+            raise ValueError(f"evidence_coverage is {self.evidence_coverage!r}: expected a number between 0 and 1.")
         self.classes_ = np.array(
             [c for c in LABELS if c in present] if set(present) <= set(LABELS) else present, dtype=object
         )
@@ -320,17 +343,23 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
                 model.coef_ = model.coef_.astype(np.float16).astype(np.float32)
 
         stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, owner)
-        raw = np.zeros((n, len(self.outcomes_)))
+        label = self.label_of_outcome_[target]
+        raw, by_trees = np.zeros((n, len(self.outcomes_))), np.zeros((n, len(self.classes_)))
         for train, test in folds:
-            stack = self._fit_stack(stacked[train], target[train], _of(weight, train))
+            stack, trees = self._fit_stack(stacked[train], target[train], label[train], _of(weight, train))
             raw[test] = self._proba(stack, stacked[test], len(self.outcomes_))
-        self.stack_ = self._fit_stack(stacked, target, weight)
+            by_trees[test] = self._proba(trees, stacked[test], len(self.classes_))
+        self.stack_, self.trees_ = self._fit_stack(stacked, target, label, weight)
         self.temperature_ = _temperature(raw, target, weight)
-        calibrated = _sharpen(raw, self.temperature_)
+        averaged = _averaged(self._labels_from(_sharpen(raw, self.temperature_)), by_trees)
+        self.label_temperature_ = _temperature(averaged, label, weight)
+        calibrated = self._calibrated(raw, by_trees)
         self.oof_outcomes_ = calibrated
         self.oof_probabilities_ = self._labels_from(calibrated)
         likeliest = np.ones(len(self.classes_))
         self.label_weights_ = _label_weights(self.oof_probabilities_) if self.decision == "macro_f1" else likeliest
+        likely = self._decisive(sentence_oof, calibrated, self.oof_probabilities_, owner)
+        self.pointed_share_ = _pointed_share(likely, decisive, owner, self.evidence_coverage)
         self.verdicts_ = None
         if verdicts is not None and any(v for v in verdicts):
             columns = ask_columns(read, pairs, self._sentence_columns(sentence_oof, role_oof), calibrated)
@@ -387,9 +416,22 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         whole = np.hstack([kind_columns(pairs), kind_columns(pairs, main=True), _sizes(pairs)])
         return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), whole])
 
-    def _fit_stack(self, stacked, target, weight):
-        model = LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3)
-        return fitted_quietly(model, stacked, target, sample_weight=weight)
+    def _fit_stack(self, stacked, target, label, weight):
+        """Fit the linear model of outcomes and the trees of labels."""
+        linear = LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3)
+        trees = HistGradientBoostingClassifier(
+            max_iter=60, max_leaf_nodes=15, min_samples_leaf=30, l2_regularization=5.0, max_features=0.3,
+            early_stopping=False, random_state=self.random_state,
+        )  # fmt: skip
+        fitted_quietly(linear, stacked, target, sample_weight=weight)
+        return linear, trees.fit(stacked, label, sample_weight=weight)
+
+    def _calibrated(self, raw: np.ndarray, by_trees: np.ndarray) -> np.ndarray:
+        """Return outcomes as the linear model shares them out within labels, and labels as both have them."""
+        outcomes = _sharpen(raw, self.temperature_)
+        labels = self._labels_from(outcomes)
+        wanted = _sharpen(_averaged(labels, by_trees), self.label_temperature_)
+        return outcomes * (wanted / np.clip(labels, 1e-9, None))[:, self.label_of_outcome_]
 
     def _labels_from(self, outcomes: np.ndarray) -> np.ndarray:
         out = np.zeros((len(outcomes), len(self.classes_)))
@@ -414,14 +456,15 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         if n == 0:
             empty = np.zeros((0, len(self.classes_)))
             none = np.zeros((0, len(self.outcomes_)))
-            return Analysis([], empty, none, np.zeros(0), None, None, None, none, none)
+            return Analysis([], empty, none, np.zeros(0), None, None, None, none, none, self.pointed_share_)
         read = self.features_.transform(pairs)
         owner = read.owner
         sentence = self._proba(self.sentences_, read.sentences, len(self.outcomes_) + 1)
         document = self._proba(self.documents_, self._documents(read, n), len(self.outcomes_))
         role = self.roles_.predict_proba(read.sentences) if self.roles_ is not None else None
-        raw = self._proba(self.stack_, self._stack(pairs, sentence, document, role, owner), len(self.outcomes_))
-        outcomes = _sharpen(raw, self.temperature_)
+        stacked = self._stack(pairs, sentence, document, role, owner)
+        raw = self._proba(self.stack_, stacked, len(self.outcomes_))
+        outcomes = self._calibrated(raw, self._proba(self.trees_, stacked, len(self.classes_)))
         verdicts = evidence = None
         if self.verdicts_ is not None:
             columns = ask_columns(read, pairs, self._sentence_columns(sentence, role), outcomes)
@@ -429,7 +472,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             evidence = _ask_evidence(pairs, read, verdicts, 1 - sentence[:, -1], role)
         probabilities = self._labels_from(outcomes)
         decisive = self._decisive(sentence, outcomes, probabilities, owner)
-        return Analysis(pairs, probabilities, outcomes, decisive, role, verdicts, evidence, sentence, document)
+        return Analysis(
+            pairs, probabilities, outcomes, decisive, role, verdicts, evidence, sentence, document, self.pointed_share_
+        )
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the place in ``classes_`` of the label that each row of probabilities gets.
@@ -564,7 +609,7 @@ def _in_precision(model, dtype):
 def _fit_layers(models, sentences, documents, roles):
     """Fit the lower layers on rows of some pairs; sentences without a second outcome, and no roles, give None."""
     of_sentences, of_documents, tagger = models
-    with _threads().limit(limits=1):
+    with one_thread():
         rows, target, weight = sentences
         known = len(np.unique(target)) > 1
         of_sentences = fitted_quietly(of_sentences, rows, target, sample_weight=weight) if known else None
@@ -593,6 +638,12 @@ def _sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
     z -= z.max(1, keepdims=True)
     e = np.exp(z)
     return e / e.sum(1, keepdims=True)
+
+
+def _averaged(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return the normalised geometric mean of two sets of probabilities (logarithmic pooling)."""
+    mean = np.sqrt(np.clip(p, 1e-6, 1) * np.clip(q, 1e-6, 1))
+    return mean / mean.sum(1, keepdims=True)
 
 
 def _temperature(p: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -691,6 +742,31 @@ def _ask_evidence(pairs, read: Features, verdicts, decisive, role):
     first = np.searchsorted(read.owner, np.arange(len(pairs)))
     out = read.sentence_of[order[last]] - first[read.ask_owner] if len(verdicts) else np.zeros(0, int)
     return np.where(chosen == VERDICTS.index("not_addressed"), -1, out)
+
+
+#: Below this, sentences that decide nothing would be shown.
+_LEAST_SHARE = 0.1
+
+
+def _pointed_share(likely: np.ndarray, decisive: np.ndarray, owner: np.ndarray, coverage: float) -> float:
+    """Return the highest share under which sentences pointed at hold the deciding one in so many answers."""
+    from pqnlp.explanation import MAX_POINTED
+
+    first = np.searchsorted(owner, np.arange(len(decisive)))
+    rows = np.flatnonzero(decisive >= 0)
+    if not len(rows):
+        return _LEAST_SHARE
+    at = first[rows] + decisive[rows]
+    of = np.full(len(decisive), -1)
+    of[rows] = np.arange(len(rows))
+    row = of[owner]
+    own, there = likely[at][row], row >= 0
+    above = np.bincount(row[there], (likely > own)[there], minlength=len(rows))
+    highest = np.maximum(_pooled_max(likely[:, None], owner, len(decisive))[:, 0], 1e-12)
+    ratio = np.where(above < MAX_POINTED, likely[at] / highest[rows], 0.0)
+    place = int(np.ceil(coverage * (len(rows) + 1))) - 1
+    least = np.sort(ratio)[::-1][min(place, len(rows) - 1)]
+    return float(max(least, _LEAST_SHARE))
 
 
 def _expected_f1(probabilities: np.ndarray, chosen: np.ndarray) -> float:

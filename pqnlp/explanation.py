@@ -18,26 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "asks_of", "evidence_of", "explain", "pointed_at"]
 
-#: Sentences nearly as decisive as the first are pointed at too, up to `MAX_POINTED`.
-POINTED_SHARE = 0.4
+#: The most sentences that are pointed at.
 MAX_POINTED = 3
 
 
-def pointed_at(decisive: "np.ndarray") -> list[int]:
+def pointed_at(decisive: "np.ndarray", share: float) -> list[int]:
     """Choose the sentences that are shown as the evidence of one answer.
 
     Parameters
     ----------
     decisive : ndarray, shape (n_sentences,)
         Probability of each sentence to be the deciding one.
+    share : float
+        Sentences at least this share as likely as the likeliest are shown too; see ``pointed_share_`` of
+        `pqnlp.classifier.AnswerClassifier`.
 
     Returns
     -------
     list of int
-        The likeliest, and others at least `POINTED_SHARE` as likely, `MAX_POINTED` in all, likeliest first.
+        The likeliest and the others, `MAX_POINTED` in all, likeliest first.
     """
     order = decisive.argsort(kind="stable")[::-1][:MAX_POINTED]
-    return [int(k) for k in order if decisive[k] >= POINTED_SHARE * decisive[order[0]]]
+    return [int(k) for k in order if decisive[k] >= share * decisive[order[0]]]
 
 
 def evidence_of(analysis: "Analysis") -> "Iterator[list[int]]":
@@ -54,7 +56,7 @@ def evidence_of(analysis: "Analysis") -> "Iterator[list[int]]":
     """
     first = 0
     for pair in analysis.pairs:
-        yield pointed_at(analysis.decisive[first : first + len(pair.spans)])
+        yield pointed_at(analysis.decisive[first : first + len(pair.spans)], analysis.pointed_share)
         first += len(pair.spans)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "add_recogniser", "load", "peek", "save"]
 
-FORMAT = 2
+FORMAT = 3
 _FILE = "model.skops"
 _MANIFEST = "manifest.json"
 _CARD = "README.md"
@@ -42,6 +42,7 @@ _TRUSTED = (
     "pqnlp.ngrams.NgramTable",
     "pqnlp.roles.RoleTagger",
     "pqnlp.roles.VerdictTagger",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 #: The fields of a manifest that are relied on, and their kinds.
 _FIELDS = {
@@ -345,7 +346,36 @@ def _load_skops(content: bytes, file: Path, manifest: dict) -> "AnswerClassifier
 
     if not isinstance(classifier, AnswerClassifier):
         raise ModelError(f"{file} holds a {type(classifier).__name__}, not an answer classifier.")
+    if not _are_trees_whole(classifier):
+        raise ModelError(
+            f"{file} holds trees that lead out of themselves. It was not used. Copy or train the model again."
+        )
     return classifier
+
+
+def _are_trees_whole(classifier: "AnswerClassifier") -> bool:
+    """Tell whether every node of the boosted trees leads to a later one and asks for a column that there is.
+
+    Compiled code follows nodes without looking, so a forged tree could send it anywhere, or round for ever.
+    """
+    import numpy as np
+
+    trees = getattr(classifier, "trees_", None)
+    try:
+        for predictor in (predictor for round_ in trees._predictors for predictor in round_):
+            nodes = predictor.nodes
+            inner = nodes["is_leaf"] == 0
+            places, last = np.arange(len(nodes))[inner], len(nodes) - 1
+            children = np.stack([nodes["left"][inner], nodes["right"][inner]]).astype(np.int64)
+            column = nodes["feature_idx"][inner]
+            whole = (children > places).all() and (children <= last).all()
+            if not whole or last < 0 or nodes["is_categorical"].any() or (column < 0).any():
+                return False
+            if (column >= trees.n_features_in_).any():
+                return False
+    except (AttributeError, TypeError, ValueError, IndexError):
+        return False
+    return True
 
 
 def _versions(manifest: dict) -> str:

@@ -288,11 +288,10 @@ def _no_collection():
 
 
 def _scored_shard(shard: "Shard", model: "Model", settings: Settings) -> dict[str, Any]:
-    from threadpoolctl import threadpool_limits
+    from pqnlp.classifier import one_thread
 
     columns = shard.columns()
-    # The model's parts are small: on a busy machine their threads wait for each other longer than they work.
-    with threadpool_limits(1):
+    with one_thread():
         copied = _score_into(columns, model, settings, shard.step)
     problems = columns["problem"]
     bad = next((k for k, problem in enumerate(problems) if problem not in SCORED_ALL_THE_SAME), None)

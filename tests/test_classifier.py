@@ -6,6 +6,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from pqnlp.classifier import AnswerClassifier
+from pqnlp.explanation import evidence_of
 
 SMALL = {"n_folds": 2, "min_df": 1, "max_iter": 50}
 
@@ -127,6 +128,42 @@ def test_evidence_teaches_which_sentence_decides():
         ]
     )
     assert analysis.decisive.argmax() == 1
+
+
+def _deciding_by_chance(n=150):
+    """Answers of four sentences of one kind, any of which may decide: no model can tell which."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "question": ["To ask the Minister, how many boats there are."] * n,
+            "answer": [". ".join(f"There are {k} boats" for k in rng.integers(0, 99, 4)) + "." for _ in range(n)],
+            "label": ["direct", "evasive"] * (n // 2),
+        }
+    )
+    evidence = [answer.split(". ")[k] for answer, k in zip(frame.answer, rng.integers(0, 2, n), strict=True)]
+    return frame, evidence
+
+
+def test_so_many_sentences_are_shown_as_cover_the_deciding_one():
+    frame, evidence = _deciding_by_chance()
+    shown, covered = {}, {}
+    for coverage in (0.3, 0.6, 0.9):
+        model = AnswerClassifier(**SMALL, evidence_coverage=coverage).fit(frame, frame.label, evidence=evidence)
+        analysis = model.analyse(frame)
+        places = list(evidence_of(analysis))
+        shown[coverage] = np.mean([len(p) for p in places])
+        said = [[a.split(". ")[k].rstrip(".") for k in p] for a, p in zip(frame.answer, places, strict=True)]
+        covered[coverage] = np.mean([e.rstrip(".") in s for e, s in zip(evidence, said, strict=True)])
+        assert max(len(p) for p in places) <= 3
+    assert shown[0.3] < shown[0.6] < shown[0.9]
+    assert all(covered[coverage] >= coverage - 0.1 for coverage in covered)
+
+
+@pytest.mark.parametrize("coverage", [0, 1, 86])
+def test_a_coverage_that_is_no_share_is_refused(coverage):
+    frame = _pairs(5)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        AnswerClassifier(**SMALL, evidence_coverage=coverage).fit(frame, frame.label)
 
 
 @pytest.mark.parametrize(

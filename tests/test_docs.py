@@ -188,18 +188,18 @@ def test_told_counts_of_reasons_and_roles_are_those_of_the_files():
 def test_told_sources_and_their_counts_are_those_of_the_file():
     text, labels = section("labels.csv"), rows("labels.csv")
     sources = Counter(row["source"] for row in labels)
-    told = [f"`{name}` ({sources[name]:,}" for name in ("first", "unsure", "mixed")]
-    assert f"{told[0]} rows), {told[1]}) or {told[2]})" in text
-    assert sources.keys() == {"first", "unsure", "mixed"}
-    table = re.findall(r"^\| `\w+` \| `(\w+)` \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
-    for at, name in enumerate(("unsure", "mixed"), start=1):
-        assert {row[0]: int(row[at].replace(",", "")) for row in table} == Counter(
-            row["reason"] for row in labels if row["source"] == name
-        )
-    hard = {name: sum(row["hard"] == "True" for row in labels if row["source"] == name) for name in sources}
-    assert f"{hard['first'] / sources['first']:.0%}".replace("%", " %") + " of the rows of `first`" in text
-    assert f"{hard['unsure'] / sources['unsure']:.0%}".replace("%", " %") + " of those of `unsure`, " in text
-    assert f"{hard['mixed'] / sources['mixed']:.0%}".replace("%", " %") + " of those of `mixed`" in text
+    first, *later = sources
+    told = [f"`{name}` ({sources[name]:,})" for name in later]
+    assert f"`{first}` ({sources[first]:,} rows), {', '.join(told[:-1])} or {told[-1]} |" in text
+    table = re.findall(r"^\| `\w+` \| `(\w+)` \| [\d,]+ \| (.+) \|$", text, re.MULTILINE)
+    for at, name in enumerate(later):
+        of_reason = {reason: int(cells.split(" | ")[at].replace(",", "")) for reason, cells in table}
+        found = Counter(row["reason"] for row in labels if row["source"] == name)
+        assert {reason: count for reason, count in of_reason.items() if count} == found
+    for name, count in sources.items():
+        hard = sum(row["hard"] == "True" for row in labels if row["source"] == name)
+        share = f"{hard / count:.0%}".replace("%", " %")
+        assert f"{share} of {'the rows' if name == first else 'those'} of `{name}`" in text
 
 
 def test_answers_chosen_for_their_difficulty_are_never_held_out():

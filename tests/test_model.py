@@ -112,6 +112,15 @@ def _another_estimator(path):
     skops.io.dump(LogisticRegression(), path)
 
 
+def _trees_that_go_round(path):
+    import skops.io
+
+    classifier = skops.io.load(path, trusted=list(folders._TRUSTED))
+    tree = next(t.nodes for trees in classifier.trees_._predictors for t in trees if len(t.nodes) > 1)
+    tree["left"][tree["is_leaf"] == 0] = 0
+    skops.io.dump(classifier, path)
+
+
 def _files(folder):
     return json.loads((folder / "manifest.json").read_text())["files"]
 
@@ -145,6 +154,7 @@ BROKEN = {
     "signed anew, with foreign types": lambda f: _replace_model(f, _foreign_types),
     "signed anew, with another estimator": lambda f: _replace_model(f, _another_estimator),
     "signed anew, with a zip bomb": lambda f: _replace_model(f, _zip_bomb),
+    "signed anew, with trees that go round": lambda f: _replace_model(f, _trees_that_go_round),
     "signed anew, with a path that leads out": lambda f: _manifest(f, files=_files(f) | {"../secret.txt": "0" * 64}),
     "signed anew, with a field of another kind": lambda f: _manifest(f, unsure_below="high"),
     "libraries that give other probabilities": lambda f: _manifest(
