@@ -173,6 +173,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
     temperature_, label_temperature_ : float
         By which the log-probabilities of the linear outcomes, and of the labels averaged with the trees', are divided (Guo et al.
         2017), fitted on out-of-fold predictions.
+    trees_share_ : float
+        Weight of the boosted trees beside the linear model in the labels' probabilities: a half, or 0 where they have the higher log loss out
+        of fold, as on a few hundred rows.
     label_weights_ : ndarray, shape (n_classes,)
         By which probabilities are multiplied before the highest gives the label; ones for the likeliest label.
     pointed_share_ : float
@@ -351,8 +354,12 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             by_trees[test] = self._proba(trees, stacked[test], len(self.classes_))
         self.stack_, self.trees_ = self._fit_stack(stacked, target, label, weight)
         self.temperature_ = _temperature(raw, target, weight)
-        averaged = _averaged(self._labels_from(_sharpen(raw, self.temperature_)), by_trees)
-        self.label_temperature_ = _temperature(averaged, label, weight)
+        linear = self._labels_from(_sharpen(raw, self.temperature_))
+        # Few rows make poor trees, which are then left out.
+        self.trees_share_ = min(
+            _TREE_SHARES, key=lambda share: _log_loss(_averaged(linear, by_trees, share), label, weight)
+        )
+        self.label_temperature_ = _temperature(_averaged(linear, by_trees, self.trees_share_), label, weight)
         calibrated = self._calibrated(raw, by_trees)
         self.oof_outcomes_ = calibrated
         self.oof_probabilities_ = self._labels_from(calibrated)
@@ -430,7 +437,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         """Return outcomes as the linear model shares them out within labels, and labels as both have them."""
         outcomes = _sharpen(raw, self.temperature_)
         labels = self._labels_from(outcomes)
-        wanted = _sharpen(_averaged(labels, by_trees), self.label_temperature_)
+        wanted = _sharpen(_averaged(labels, by_trees, self.trees_share_), self.label_temperature_)
         return outcomes * (wanted / np.clip(labels, 1e-9, None))[:, self.label_of_outcome_]
 
     def _labels_from(self, outcomes: np.ndarray) -> np.ndarray:
@@ -640,21 +647,25 @@ def _sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
     return e / e.sum(1, keepdims=True)
 
 
-def _averaged(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return the normalised geometric mean of two sets of probabilities (logarithmic pooling)."""
-    mean = np.sqrt(np.clip(p, 1e-6, 1) * np.clip(q, 1e-6, 1))
+#: How much the trees may count beside the linear model: not at all, or as much.
+_TREE_SHARES = (0.0, 0.5)
+
+
+def _averaged(p: np.ndarray, q: np.ndarray, share: float) -> np.ndarray:
+    """Return the normalised geometric mean of two sets of probabilities (logarithmic pooling), with a weight of the second."""
+    mean = np.exp((1 - share) * np.log(np.clip(p, 1e-6, 1)) + share * np.log(np.clip(q, 1e-6, 1)))
     return mean / mean.sum(1, keepdims=True)
+
+
+def _log_loss(p: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
+    return -float(np.average(np.log(np.clip(p[np.arange(len(target)), target], 1e-12, 1)), weights=weight))
 
 
 def _temperature(p: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(target))
-
-    def loss(t: float) -> float:
-        return -float(np.average(np.log(np.clip(_sharpen(p, t)[rows, target], 1e-12, 1)), weights=weight))
-
-    return float(minimize_scalar(loss, bounds=(0.3, 3.0), method="bounded").x)
+    found = minimize_scalar(lambda t: _log_loss(_sharpen(p, t), target, weight), bounds=(0.3, 3.0), method="bounded")
+    return float(found.x)
 
 
 def _of(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
