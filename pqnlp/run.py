@@ -84,11 +84,12 @@ class Run:
         restart: bool = False,
     ):
         from pqnlp.output import TableWriter
+        from pqnlp.shards import check_jobs
 
         if limit is not None and limit < 1:
             raise ValueError(f"limit is {limit}: expected the number of rows to take, 1 or more.")
         self.sources, self.output = sources, output
-        self.jobs, self.encoding, self.limit, self.strict = jobs, encoding, limit, strict
+        self.jobs, self.encoding, self.limit, self.strict = check_jobs(jobs), encoding, limit, strict
         self.model, self.unsure_below, self.entities = model, unsure_below, entities
         self.update, self.restart = update, restart
         self._writer = TableWriter(output)
@@ -107,7 +108,7 @@ class Run:
         from pqnlp.scoring import Settings
 
         # Where other processes do the work, this one would open the model for nothing, and they would wait for it.
-        opened = (load if self.jobs in (0, 1) else peek)(self.model, unsure_below=self.unsure_below)
+        opened = (load if self.jobs == 1 else peek)(self.model, unsure_below=self.unsure_below)
         settings = Settings.of(opened, entities=self.entities, asks=self.asks, jobs=self.jobs)
         began = time.monotonic()
         counts = _Counts(opened.labels)
@@ -220,7 +221,7 @@ class Run:
                         if shard.index not in done:
                             yield shard
 
-                for index, result in self._map(settings, shards(), ordered=self.strict):
+                for index, result in self._map(settings, shards(), ordered=self.strict, apart=parts.found):
                     parts.add(index, result)
                     counts.add(result)
                     if progress is not None:
@@ -380,12 +381,12 @@ class Run:
     def _changed(self, parts: "_Parts") -> Exception:
         return _Changed(f"The input of {self.output} has not the rows that it had at first. Start again.")
 
-    def _map(self, settings: "Settings", shards, *, ordered: bool) -> Iterator[tuple[int, dict]]:
+    def _map(self, settings: "Settings", shards, *, ordered: bool, apart: bool = False) -> Iterator[tuple[int, dict]]:
         from pqnlp.scoring import score_shard
         from pqnlp.shards import map_shards
 
         work = functools.partial(score_shard, settings=settings)
-        for index, result in map_shards(work, shards, jobs=self.jobs, ordered=ordered):
+        for index, result in map_shards(work, shards, jobs=self.jobs, ordered=ordered, apart=apart):
             if self.strict and result["bad"] is not None:
                 from pqnlp.corpus import PROBLEMS
 
@@ -476,6 +477,8 @@ class _Parts:
         self.whole = self.folder / "whole"
         self._lock: Any = None
         self._made = self._begun = False
+        #: Whether a run was ended here before, perhaps by one of its rows.
+        self.found = False
 
     def __enter__(self) -> "_Parts":
         known = {"manifest.json", "journal.jsonl", "lock", "input", "whole"}
@@ -488,6 +491,7 @@ class _Parts:
                 raise RunError(
                     f"{self.folder} is in the way and is no unfinished run: move it, or name another output."
                 ) from None
+            self.found = "manifest.json" in names
         self._lock = open(self.folder / "lock", "wb")  # noqa: SIM115 - held as long as the run works
         if not _locked(self._lock):
             self._lock.close()

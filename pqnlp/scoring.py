@@ -55,7 +55,7 @@ def score(
     asks : bool, default False
         Whether to say what each ask of the question got; found in any case, so that it costs little.
     jobs : int, default 1
-        Processes to work in; -1 for one a core. Other backends than joblib's own are chosen by
+        Processes to work in; -1 for one a core, and no more than there are shards of 250 to 2,500 rows. Other backends than joblib's own are chosen by
         ``joblib.parallel_config``.
     progress : callable, optional
         Called with the number of rows done, batch by batch.
@@ -76,7 +76,7 @@ def score(
     ModelError
         If the model cannot be loaded.
     ValueError
-        If several jobs are asked for and the model was not loaded from a folder.
+        If several jobs are asked for and the model was not loaded from a folder, or `jobs` is no number of processes.
 
     Examples
     --------
@@ -88,10 +88,10 @@ def score(
     from pqnlp.formats import raw_tables
     from pqnlp.model import load, peek
     from pqnlp.schema import result_types
-    from pqnlp.shards import cut_shards, map_shards, rows_per_shard
+    from pqnlp.shards import check_jobs, cut_shards, map_shards, rows_per_shard
     from pqnlp.tables import as_table, with_columns
 
-    opened = (load if jobs in (0, 1) else peek)(model)
+    opened = (load if check_jobs(jobs) == 1 else peek)(model)
     settings = Settings.of(opened, entities=entities, asks=asks, jobs=jobs)
     table = as_table(source)
     if table is not None:
@@ -228,11 +228,11 @@ class Settings:
     @classmethod
     def of(cls, model: "Model", *, jobs: int = 1, **options) -> "Settings":
         """Make settings for an opened model; raise `ValueError` if several processes could not open it."""
-        if jobs not in (0, 1) and model.path is None:
+        if jobs != 1 and model.path is None:
             raise ValueError(
                 "A model that was not loaded from a folder cannot work in several jobs: save and load it, or use jobs=1."
             )
-        place = model if jobs in (0, 1) else str(Path(model.path).resolve())
+        place = model if jobs == 1 else str(Path(model.path).resolve())
         return cls(place, model_digest(model), model.unsure_below, **options)
 
     def opened(self) -> "Model":

@@ -6,6 +6,7 @@ Shards are cut by the input alone, never by the number of processes, so that any
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import threading
 import time
@@ -18,7 +19,7 @@ from pqnlp.corpus import MAX_CHARACTERS, clean_fields, identities
 from pqnlp.errors import PqnlpError
 from pqnlp.text import clean_text
 
-__all__ = ["Segment", "Shard", "ShardError", "cut_shards", "map_shards", "rows_per_shard"]
+__all__ = ["Segment", "Shard", "ShardError", "check_jobs", "cut_shards", "map_shards", "rows_per_shard"]
 
 #: Characters of question and answer that one shard holds at most, so that one long answer does not hold up many.
 SHARD_CHARACTERS = 2_500_000
@@ -259,8 +260,20 @@ class _Out:
             self._first = shards + self._first
 
 
+def check_jobs(jobs: int) -> int:
+    """Return a number of processes as it is; raise `ValueError` if it is none."""
+    if jobs == 0 or jobs < -1:
+        raise ValueError(f"{jobs} is not a number of processes: give 1 or more, or -1 for one a core.")
+    return jobs
+
+
 def map_shards(
-    function: Callable[[Shard], Any], shards: Iterable[Shard], *, jobs: int = 1, ordered: bool = False
+    function: Callable[[Shard], Any],
+    shards: Iterable[Shard],
+    *,
+    jobs: int = 1,
+    ordered: bool = False,
+    apart: bool = False,
 ) -> Iterator[tuple[int, Any]]:
     """Work on shards in this process or in several, by joblib.
 
@@ -274,9 +287,12 @@ def map_shards(
         Importable, or a `functools.partial` of what is. Gets a shard; what it returns should be plain data.
     shards : iterable of Shard
     jobs : int, default 1
-        Processes, -1 for one a core; other backends than joblib's own are chosen by ``joblib.parallel_config``.
+        Processes, -1 for one a core; other backends than joblib's own are chosen by ``joblib.parallel_config``. No more
+        are started than there are shards, and none for a single one.
     ordered : bool, default False
         Whether results come in the order of the shards. Otherwise a slow shard holds up no other.
+    apart : bool, default False
+        Whether a single shard too is kept out of this process, since it may end the process that works on it.
 
     Yields
     ------
@@ -291,7 +307,14 @@ def map_shards(
     from joblib import Parallel, delayed, effective_n_jobs
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    if jobs in (0, 1) or effective_n_jobs(jobs) == 1:
+    most = 1 if jobs == 1 else effective_n_jobs(check_jobs(jobs))
+    shards = iter(shards)
+    if most > 1:  # look ahead: a process without a shard would start, open the model, and end
+        first = list(itertools.islice(shards, most))
+        shards = itertools.chain(first, shards)
+        # With n_jobs=1 joblib would work in this very process.
+        most = max(len(first), 2 if apart else 1)
+    if most == 1:
         for shard in shards:
             yield shard.index, function(shard)
         return
@@ -300,7 +323,7 @@ def map_shards(
     while True:
         try:
             with Parallel(
-                n_jobs=jobs, batch_size=1, pre_dispatch="2*n_jobs", return_as=_return_as(ordered)
+                n_jobs=most, batch_size=1, pre_dispatch="2*n_jobs", return_as=_return_as(ordered)
             ) as parallel:
                 results = parallel(delayed(_work)(function, shard, os.getpid()) for shard in out)
                 try:

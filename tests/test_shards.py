@@ -27,6 +27,10 @@ def row_ids(shard):
     return shard.columns()["id"]
 
 
+def process_of(shard):
+    return os.getpid()
+
+
 def end_once(shard, marker):
     """End the process at shard 2, the first time."""
     if shard.index == 2 and not Path(marker).exists():
@@ -141,7 +145,40 @@ def test_killed_rows_keep_their_text_as_it_came():
 
 def test_a_shard_that_no_row_explains_says_so():
     with pytest.raises(shards.ShardError, match="rows 1 to 2 of 0/t.csv .* fewer --jobs"):
-        list(map_shards(end_at_many, cut_shards(pieces(2)), jobs=2))
+        list(map_shards(end_at_many, cut_shards(pieces(2)), jobs=2, apart=True))
+
+
+@pytest.mark.parametrize(("rows", "processes"), [(9, 3), (6, 2), (3, 1)])
+def test_no_more_processes_are_started_than_there_are_shards(rows, processes, monkeypatch):
+    import joblib
+
+    asked = []
+
+    class Parallel(joblib.Parallel):
+        def __init__(self, *, n_jobs, **options):
+            asked.append(n_jobs)
+            super().__init__(n_jobs=n_jobs, **options)
+
+    monkeypatch.setattr(joblib, "Parallel", Parallel)
+    results = list(map_shards(process_of, cut_shards(pieces(rows), shard_rows=3), jobs=1000, ordered=True))
+    assert [index for index, _ in results] == list(range(rows // 3))
+    assert asked == ([processes] if processes > 1 else [])
+    assert all((process == os.getpid()) == (processes == 1) for _, process in results)
+
+
+def test_a_single_shard_that_may_end_its_process_is_worked_on_apart():
+    ((_, process),) = map_shards(process_of, cut_shards(pieces(3)), jobs=2, apart=True)
+    assert process != os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_what_is_no_number_of_processes_is_refused(jobs, tmp_path):
+    import pqnlp
+
+    pair = [("To ask how many.", "Four.")]
+    for call in (pqnlp.score, functools.partial(pqnlp.score_file, output=tmp_path / "out.csv")):
+        with pytest.raises(ValueError, match=f"{jobs} is not a number of processes: give 1 or more, or -1"):
+            call(pair, jobs=jobs)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -69,9 +69,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def not_zero(value: int) -> int:
-    if value == 0 or value < -1:
-        raise typer.BadParameter(f"{value} is not a number of processes: give 1 or more, or -1 for one a core.")
-    return value
+    from pqnlp.shards import check_jobs
+
+    try:
+        return check_jobs(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def few(files: list[str] | None) -> Any:
