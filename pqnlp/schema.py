@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASK",
+    "CLEAN",
     "ENTITY",
     "VERSION",
     "arrow_schema",
     "arrow_type",
+    "given_names",
     "narwhals_type",
     "result_types",
     "spark_type",
+    "table_types",
     "types",
+    "was_scored",
 ]
+
+#: Columns of the clean texts, which offsets count in, beside a table's own texts; under the names that pqnlp reads them by.
+CLEAN = {"question": "clean_question", "answer": "clean_answer"}
 
 #: Goes up when a column is added, renamed or changes its type. 1 had no ``asks``.
 VERSION = 2
@@ -72,6 +79,55 @@ def result_types(labels: Iterable[str], *, entities: bool, asks: bool) -> dict[s
         out["asks"] = [ASK]
     if entities:
         out["entities"] = [ENTITY]
+    return out
+
+
+def table_types(labels: Iterable[str], *, entities: bool, asks: bool) -> dict[str, Any]:
+    """Return the types of the columns that scoring adds to a table which keeps its own. Arguments as for `result_types`."""
+    labels = list(labels)
+    clean = dict.fromkeys(CLEAN.values(), "string") if entities or asks else {}
+    return {"problem": "string", **result_types(labels, entities=entities, asks=asks), **clean}
+
+
+def was_scored(names: Iterable[str]) -> bool:
+    """Tell by the names of a table's columns whether scoring has added some of them."""
+    names = set(map(str, names))
+    return {"label", "reason", "unsure", "evidence"} <= names and any(name.startswith("p_") for name in names)
+
+
+def given_names(names: Iterable[str], kinds: Mapping[str, Any]) -> dict[str, str]:
+    """Return new names for a table's own columns that have the names of columns to add.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The table's.
+    kinds : mapping
+        The columns to add, as `table_types` gives them.
+
+    Returns
+    -------
+    dict of str to str
+        ``label`` becomes ``given_label``, and so on; ``problem`` is read, and written again. Nothing is renamed where
+        the table `was_scored` before: its results give way to new ones.
+
+    Raises
+    ------
+    ReadError
+        If the table has a column of the new name too.
+    """
+    from pqnlp.errors import ReadError
+
+    names = list(names)
+    if was_scored(names):
+        return {}
+    out = {name: f"given_{name}" for name in names if name in kinds and name != "problem"}
+    for name, new in out.items():
+        if new in names:
+            raise ReadError(
+                f"The table has the columns '{name}' and '{new}', and '{name}' is to be called '{new}' so that the "
+                f"model's can stand beside it: rename or drop one."
+            )
     return out
 
 

@@ -67,12 +67,14 @@ def score(
         pandas, as `pqnlp.read` reads it. Added are
         ``problem`` (if it was not there), ``label``, ``reason``, ``p_`` and each label's name, ``unsure``, ``evidence``
         (the deciding sentences, likeliest first, joined by " […] ") and, if asked for, ``asks`` and ``entities`` (lists
-        of dictionaries; see `pqnlp.schema`). Rows with a problem other than ``duplicate_id`` have no label.
+        of dictionaries; see `pqnlp.schema`), with ``clean_question`` and ``clean_answer``, which their offsets count in,
+        where a table keeps texts of its own. Rows with a problem other than ``duplicate_id`` have no label. A table's own
+        column of such a name is kept as ``given_label`` and so on, unless the table was scored before.
 
     Raises
     ------
     ReadError
-        If the source cannot be read; see `pqnlp.read`.
+        If the source cannot be read (see `pqnlp.read`), or has a ``given_label`` beside a ``label`` of its own.
     ModelError
         If the model cannot be loaded.
     ValueError
@@ -87,7 +89,7 @@ def score(
     from pqnlp.corpus import no_rows, raw_fields
     from pqnlp.formats import raw_tables
     from pqnlp.model import load, peek
-    from pqnlp.schema import result_types
+    from pqnlp.schema import given_names, table_types
     from pqnlp.shards import check_jobs, cut_shards, map_shards, rows_per_shard
     from pqnlp.tables import as_table, with_columns
 
@@ -96,6 +98,8 @@ def score(
     table = as_table(source)
     if table is not None:
         source = table.to_native()  # what can be read but once must not be read again
+        kinds = table_types(opened.labels, entities=entities, asks=asks)
+        given_names(table.columns, kinds)  # names that clash are told now, not after the work
     total = None if table is None else len(table)
     pieces = ((raw_fields(piece, where=where), len(piece), where) for piece, where in raw_tables(source))
     shards = cut_shards(pieces, shard_rows=rows_per_shard(total))
@@ -109,8 +113,7 @@ def score(
         raise no_rows(source)
     if table is None:
         return scored_frame(columns)
-    types = result_types(opened.labels, entities=entities, asks=asks)
-    return with_columns(table, columns, {"problem": "string", **types})
+    return with_columns(table, columns, kinds)
 
 
 def score_file(
@@ -170,7 +173,7 @@ def score_file(
     dict
         ``rows``, ``scored``, ``labels`` (counts), ``problems`` (counts), ``unsure``, ``copied`` (rows taken from
         `update`), ``resumed`` (rows that an earlier call had done), ``unread`` (errors of files that could not be read),
-        ``seconds``.
+        ``notices`` (what may not be expected: an output left out of the input, columns that are not kept), ``seconds``.
 
     Raises
     ------

@@ -60,12 +60,12 @@ def score(
     says what a cluster needs.
     """
     try:
-        from pyspark.sql.types import StructType
+        from pyspark.sql.types import StructField, StructType
     except ImportError:
         raise PqnlpError("Scoring with Spark needs it: pip install 'pqnlp[spark]'.") from None
     from pqnlp.corpus import raw_fields
     from pqnlp.model import load
-    from pqnlp.schema import result_types, spark_type
+    from pqnlp.schema import given_names, spark_type, table_types
 
     if not (hasattr(frame, "mapInArrow") and hasattr(frame, "sparkSession")):
         raise PqnlpError(f"Got {type(frame).__name__}: expected a Spark DataFrame. pqnlp.score takes tables in memory.")
@@ -73,11 +73,17 @@ def score(
 
     raw_fields(pd.DataFrame(columns=frame.columns))  # a missing column is told here, not by an executor
     packed = PackedModel.of(load(model))
-    kinds = {"problem": "string", **result_types(packed.labels, entities=entities, asks=asks)}
+    kinds = table_types(packed.labels, entities=entities, asks=asks)
+    renamed = given_names(frame.columns, kinds)
     session = frame.sparkSession
     line = ", ".join(f"`{name}` {spark_type(kind)}" for name, kind in kinds.items())
     results = {field.name: field for field in session.createDataFrame([], line).schema}
-    own = [results.pop(field.name, field) for field in frame.schema]
+    own = [
+        StructField(renamed[field.name], field.dataType, field.nullable, field.metadata)
+        if field.name in renamed
+        else results.pop(field.name, field)
+        for field in frame.schema
+    ]
     # Where the session is only a connection to a server there are no broadcasts; the model then goes with the function.
     context = getattr(session, "sparkContext", None)
     sent = _Plain(packed) if context is None else context.broadcast(packed)

@@ -129,7 +129,7 @@ def score_part(table: Any, model: PackedModel, *, entities: bool = False, asks: 
         If there is no column for the question or for the answer.
     """
     from pqnlp.corpus import raw_fields
-    from pqnlp.schema import result_types
+    from pqnlp.schema import CLEAN, table_types
     from pqnlp.scoring import Settings, score_shard
     from pqnlp.shards import cut_shards
     from pqnlp.tables import as_pandas, as_table, with_columns
@@ -137,8 +137,8 @@ def score_part(table: Any, model: PackedModel, *, entities: bool = False, asks: 
     frame = as_table(table)
     if frame is None:
         raise TypeError(f"Got {type(table).__name__}: expected a pandas DataFrame or a pyarrow Table.")
-    kinds = {"problem": "string", **result_types(model.labels, entities=entities, asks=asks)}
-    columns: dict[str, list] = {name: [] for name in kinds}
+    kinds = table_types(model.labels, entities=entities, asks=asks)
+    columns: dict[str, list] = {name: [] for name in (*kinds, *CLEAN) if name not in CLEAN.values()}
     fields = raw_fields(as_pandas(frame), where="the table")
     if len(frame):
         with _ONE_AT_A_TIME:

@@ -95,25 +95,36 @@ def as_pandas(table: "nw.DataFrame") -> "pd.DataFrame":
 
 
 def with_columns(table: "nw.DataFrame", columns: Mapping[str, list], kinds: Mapping[str, Any]) -> Any:
-    """Add columns to a table; one that has the name already is replaced in its place.
+    """Add columns to a table, whose own columns of these names are renamed as `pqnlp.schema.given_names` says.
+
+    A result of an earlier scoring is replaced in its place.
 
     Parameters
     ----------
     table : narwhals.DataFrame
     columns : mapping of str to list
-        As many cells each as the table has rows.
+        As many cells each as the table has rows, under the names that scoring gives them.
     kinds : mapping of str to type
-        Types of the columns to add, as in `pqnlp.schema`.
+        Types of the columns to add, as `pqnlp.schema.table_types` gives them.
 
     Returns
     -------
     object
         Of the kind that the table was made of. The caller's own is left alone.
+
+    Raises
+    ------
+    ReadError
+        If a column cannot be renamed.
     """
     import narwhals as nw
 
-    from pqnlp.schema import narwhals_type
+    from pqnlp.schema import CLEAN, given_names, narwhals_type
 
+    columns = {**columns, **{new: columns[name] for name, new in CLEAN.items() if new in kinds}}
+    renamed = given_names(table.columns, kinds)
+    if renamed:
+        table = table.rename(renamed)
     added = []
     for name, kind in kinds.items():
         if table.implementation.is_pandas():

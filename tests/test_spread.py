@@ -141,6 +141,15 @@ def test_what_is_declared_is_what_comes(dd, tmp_path):
     assert pa.types.is_struct(pq.read_schema(tmp_path / "part.0.parquet").field("asks").type.value_type)
 
 
+def test_columns_of_the_users_own_are_kept_by_dask(dd):
+    frame = pairs(4).assign(label="gold", answer="<p>The Department for Transport sailed <b>four</b> ferries.</p>")
+    scored = pqnlp.score_dask(dd.from_pandas(frame, npartitions=2), entities=True)
+    out = scored.compute(scheduler="synchronous")
+    assert list(out.columns) == list(scored.columns) == list(pqnlp.score(frame, entities=True).columns)
+    assert set(out["given_label"]) == {"gold"} and "gold" not in set(out["label"])
+    assert out["clean_answer"].tolist() == ["The Department for Transport sailed four ferries."] * 4
+
+
 def test_dask_is_sent_the_model_once(dd):
     import cloudpickle
 
@@ -224,13 +233,15 @@ def test_spark_gives_the_same(session, expected, tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in pairs(24).to_dict("records")), encoding="utf-8")
     frame = session.read.json(str(path), "id string, question string, answer string").repartition(3)
-    # Columns of the user's own may nest.
+    # Columns of the user's own may nest, and may have the name of a result.
     frame = frame.withColumn("mine", functions.struct(functions.array("id").alias("ids")))
+    frame = frame.withColumn("label", functions.lit("gold"))
     scored = pqnlp.spark.score(frame, **WANTED)
     rows = sorted((row.asDict(recursive=True) for row in scored.collect()), key=lambda row: row["id"])
+    assert {row.pop("given_label") for row in rows} == {"gold"}
     assert [row.pop("mine") for row in rows] == [{"ids": [row["id"]]} for row in rows]
     assert rows == expected
-    assert scored.columns == ["id", "question", "answer", "mine", *list(expected[0])[3:]]
+    assert scored.columns == ["id", "question", "answer", "mine", "given_label", *list(expected[0])[3:]]
     with pytest.raises(ReadError, match="no column for the answer"):
         pqnlp.spark.score(frame.select("id", "question"))
     with pytest.raises(PqnlpError, match="expected a Spark DataFrame"):

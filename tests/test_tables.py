@@ -8,7 +8,7 @@ import pytest
 
 import pqnlp
 from pqnlp.errors import ReadError
-from pqnlp.schema import arrow_type, result_types
+from pqnlp.schema import arrow_type, table_types
 from pqnlp.tables import as_table
 
 QUESTION = (
@@ -19,7 +19,7 @@ ROWS = [
     {"Question": QUESTION, "Answer": None, "mine": 2, "on": None},
     {"Question": QUESTION, "Answer": "The Department for Transport keeps these matters under review.", "mine": 3, "on": date(2024, 1, 3)},
 ]  # fmt: skip
-KINDS = result_types(["direct", "evasive", "policy_restating"], entities=True, asks=True)
+KINDS = table_types(["direct", "evasive", "policy_restating"], entities=True, asks=True)
 
 
 def polars():
@@ -78,6 +78,46 @@ def test_types_do_not_depend_on_what_was_found(make):
 def test_a_table_scored_before_is_scored_anew(make, expected):
     again = pqnlp.score(pqnlp.score(make(), entities=True, asks=True), entities=True, asks=True)
     assert records(again) == expected
+
+
+@pytest.mark.parametrize("make", [polars, arrow, pandas])
+def test_columns_of_the_users_own_are_kept_beside_the_results(make):
+    own = {"label": ["gold", "b", "c"], "evidence": ["page 3", "", ""]}
+    table = make()
+    if isinstance(table, pa.Table):
+        for name, cells in own.items():
+            table = table.append_column(name, [cells])
+    elif isinstance(table, pd.DataFrame):
+        table = table.assign(**own)
+    else:
+        table = table.with_columns(**{name: table.to_series(0).__class__(name, cells) for name, cells in own.items()})
+    first = pqnlp.score(table)
+    for scored in (records(first), records(pqnlp.score(first))):
+        assert list(scored[0])[:6] == ["Question", "Answer", "mine", "on", "given_label", "given_evidence"]
+        assert [(row["given_label"], row["given_evidence"]) for row in scored] == list(zip(*own.values(), strict=True))
+        assert scored[0]["label"] == "direct" and "Twelve ferries sailed." in scored[0]["evidence"]
+
+
+def test_a_column_that_cannot_be_kept_is_told_before_the_work():
+    frame = pandas().assign(label="gold", given_label="older")
+    with pytest.raises(ReadError, match="columns 'label' and 'given_label', .* rename or drop one"):
+        pqnlp.score(frame)
+
+
+@pytest.mark.parametrize("make", [polars, arrow, pandas])
+def test_offsets_count_in_the_clean_texts_that_come_with_them(make):
+    table = make()
+    if isinstance(table, pd.DataFrame):
+        table["Answer"] = "<p>The  Department&nbsp;for Transport sailed <b>twelve</b> ferries in 2023.</p>"
+    scored = records(pqnlp.score(table, entities=True, asks=True))
+    for row in scored:
+        for mention in row["entities"]:
+            assert row[f"clean_{mention['field']}"][mention["start"] : mention["end"]] == mention["text"]
+        for ask in row["asks"]:
+            found = ask["evidence"]
+            assert found is None or row["clean_answer"][found["start"] : found["end"]] in row["clean_answer"]
+    assert any(row["entities"] for row in scored)
+    assert not {"clean_question", "clean_answer"} & set(records(pqnlp.score(make()))[0])
 
 
 def test_other_arrow_tables_become_arrow_tables(expected):
