@@ -25,7 +25,9 @@ import gzip
 import html
 import io
 import json
+import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +39,7 @@ from pqnlp.errors import ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUFFIXES", "count_rows", "file_rows", "file_tables", "input_files", "raw_tables"]
+__all__ = ["SUFFIXES", "count_rows", "file_rows", "file_tables", "input_files", "is_stream", "is_table", "raw_tables"]
 
 CHUNK_ROWS = 5000
 #: Bytes of JSON lines after which a table is handed on, however few rows it has.
@@ -126,7 +128,7 @@ def count_rows(sources: Iterable[str], *, encoding: str = "utf-8") -> int | None
     try:
         for source in sources:
             path = Path(source)
-            if source == "-" or not path.exists():
+            if source == "-" or not path.exists() or is_stream(path):
                 return None
             for file in _members(path) if path.is_dir() else [path]:
                 form, packed = _form(file)
@@ -168,13 +170,23 @@ def _path_tables(path: str | Path, encoding: str) -> Chunks:
         yield from file_tables(file, encoding=encoding)
 
 
-def input_files(sources: Iterable[str | Path]) -> list[Path]:
+def is_stream(path: str | Path) -> bool:
+    """Tell whether a path is a pipe or a device, which can be read but once."""
+    try:
+        return not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode)
+    except (OSError, ValueError):
+        return False
+
+
+def input_files(sources: Iterable[str | Path], *, skip: Callable[[Path], bool] | None = None) -> list[Path]:
     """List the files that names, folders and globs stand for.
 
     Parameters
     ----------
     sources : iterable of path
         Files, folders or globs, but not ``"-"``.
+    skip : callable, optional
+        Tells whether a file that a folder or glob stands for is left out all the same.
 
     Returns
     -------
@@ -186,10 +198,10 @@ def input_files(sources: Iterable[str | Path]) -> list[Path]:
     ReadError
         If there is no such file, or a folder holds none that can be read.
     """
-    return [file for source in sources for file in _files(str(source))]
+    return [file for source in sources for file in _files(str(source), skip or (lambda file: False))]
 
 
-def _files(path: str) -> Iterator[Path]:
+def _files(path: str, skip: Callable[[Path], bool]) -> Iterator[Path]:
     file = Path(path)
     try:
         there, folder = file.exists(), file.is_dir()
@@ -201,16 +213,22 @@ def _files(path: str) -> Iterator[Path]:
         matches = sorted(glob.glob(path, recursive=True))
         if not matches:
             raise ReadError(f"No file matches {path}.")
-        for match in matches:
+        kept = [match for match in matches if not skip(Path(match))]
+        if not kept:
+            raise ReadError(f"No file matches {path} but the output.")
+        for match in kept:
             # "**" gives the folders on its way besides the files in them
             if not ("**" in path and Path(match).is_dir()):
-                yield from _files(match)
+                yield from _files(match, skip)
         return
     if folder:
         members = _members(file)
         if not members:
             raise ReadError(f"The folder {path} holds no file to read: expected {', '.join(SUFFIXES)}.")
-        yield from members
+        kept = [member for member in members if not skip(member)]
+        if not kept:
+            raise ReadError(f"The folder {path} holds no file to read but the output: name another folder, or a file.")
+        yield from kept
         return
     if not there:
         raise ReadError(f"There is no file {path}. Check the name and the folder.")
@@ -232,6 +250,11 @@ def _form(file: Path) -> tuple[str, str]:
     suffixes = [s.lower() for s in file.suffixes]
     packed = suffixes.pop() if suffixes and suffixes[-1] in (".gz", ".zst") else ""
     return (suffixes[-1] if suffixes else ""), packed
+
+
+def is_table(file: Path) -> bool:
+    """Tell by its suffix whether a file has columns, which its maker has named."""
+    return _form(file)[0] in (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 
 def file_tables(

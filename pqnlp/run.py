@@ -7,7 +7,7 @@ Beside the output stands a folder ``OUTPUT.parts`` until the output is whole:
 ``part-000000``      the rows of one shard, encoded as in the output; written to another name, then moved
 ``journal.jsonl``    a line for each part that is whole, with its digest and counts
 ``lock``             held while a process works on the run
-``input``            what came by standard input
+``input``            what came by standard input or another pipe; of several, ``input-2`` and so on
 ``known.sqlite``     results of the file that is updated
 ``whole``            the parts joined, before it takes the place of the output
 ===================  =============================================================================================
@@ -38,7 +38,7 @@ from pqnlp.errors import PqnlpError, ReadError
 if TYPE_CHECKING:
     from pqnlp.scoring import Settings
 
-__all__ = ["Run", "RunError"]
+__all__ = ["Run", "RunError", "parts_folder"]
 
 FORMAT = 1
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "spacy")
@@ -52,6 +52,12 @@ _WORDS = {
     "options": "with other options",
     "update": "updating another file",
 }
+
+
+def parts_folder(output: str | Path) -> Path:
+    """Return the folder that stands beside an output until it is whole. A link is followed: its target is written."""
+    final = Path(output).resolve()
+    return final.with_name(final.name + ".parts")
 
 
 class RunError(PqnlpError):
@@ -96,6 +102,7 @@ class Run:
         # Where nothing can nest, asks would be JSON text: many readers of CSV do not want it.
         self.asks = self._writer.form in ("parquet", "jsonl") if asks is None else asks
         self._unread: list[str] = []
+        self._notices: list[str] = []
 
     def go(
         self,
@@ -118,7 +125,11 @@ class Run:
             self._stream(settings, counts, progress, on_start)
         else:
             self._by_parts(opened, settings, counts, progress, on_start)
-        return counts.summary() | {"unread": self._unread, "seconds": time.monotonic() - began}
+        return counts.summary() | {
+            "unread": self._unread,
+            "notices": self._notices,
+            "seconds": time.monotonic() - began,
+        }
 
     # --- standard output, pipes and devices ---------------------------------------------------------------------------
 
@@ -160,9 +171,7 @@ class Run:
         keep = False
         try:
             with parts:
-                paths = _paths(self.sources)
-                if paths == ["-"]:
-                    paths = [parts.spool(sys.stdin.buffer)]
+                paths = parts.spooled(_paths(self.sources))
                 survey = self._survey(paths)
                 total = survey["rows"] if self.limit is None else min(survey["rows"], self.limit)
                 papers = {
@@ -300,12 +309,13 @@ class Run:
             if not rows:
                 raise no_rows(self.sources)
             return {"files": pieces, "states": None, "inputs": None, "rows": rows}
-        files = input_files(paths)
+        files = input_files(paths, skip=self._is_own)
         states, inputs, total = [], [], 0
+        names: dict[Path, list[str]] = {}
         errors: list[ReadError] = []
         for file in files:
             state = _state(file)
-            rows, error = self._count(file, lenient=self._lenient(files))
+            rows, error, names[file] = self._count(file, lenient=self._lenient(files))
             total += rows
             inputs.append({"name": file.name, "sha256": _digest(file), "rows": rows})
             if _state(file) != state:
@@ -318,36 +328,76 @@ class Run:
         self._unread = [str(error) for error in errors]
         if not total:
             raise no_rows(self.sources)
+        self._tell_columns(names)
         return {"files": files, "states": states, "inputs": inputs, "rows": total}
+
+    def _is_own(self, file: Path) -> bool:
+        """Tell whether a file that a folder or glob gives is what this run, or the same one before, has written."""
+        file, folder = file.resolve(), parts_folder(self._writer.final)
+        if file == self._writer.final:
+            self._notices.append(f"{file.name} is the output, and was left out of the input.")
+            return True
+        return file == folder or folder in file.parents
+
+    def _tell_columns(self, names: dict[Path, list[str]]) -> None:
+        """Note what a user may not expect: files that are results, and columns that the output does not have."""
+        from pqnlp.corpus import used_columns
+        from pqnlp.formats import is_table
+        from pqnlp.schema import was_scored
+
+        scored = [file for file, columns in names.items() if was_scored(columns)]
+        if 0 < len(scored) < len(names):
+            self._notices.append(
+                f"{_few([str(file) for file in scored])} {'was' if len(scored) == 1 else 'were'} scored before, other "
+                "files of the input were not: pairs that are in both are now there twice. Move what is no input elsewhere."
+            )
+        lost: dict[str, None] = {}
+        for file, columns in names.items():
+            if file not in scored and is_table(file):
+                used = set(used_columns(columns))
+                lost |= dict.fromkeys(name for name in columns if name not in used)
+        if lost:
+            self._notices.append(
+                f"{self._writer.final.name} does not have these columns of the input: {_few(list(lost), 8)}. "
+                "To have them beside the results, join the two by id, or use pqnlp.score in Python."
+            )
 
     def _lenient(self, files: list) -> bool:
         """Tell whether a file that cannot be read is passed over; an error tells more if there is but one."""
         return len(files) > 1 and not self.strict
 
-    def _count(self, file: Path, *, lenient: bool) -> tuple[int, ReadError | None]:
+    def _skip_bad_lines(self) -> bool:
+        """Tell whether lines that cannot be read become rows; they need not be among the first `limit`, which strict may mind."""
+        return not self.strict or self.limit is not None
+
+    def _count(self, file: Path, *, lenient: bool) -> tuple[int, ReadError | None, list[str]]:
+        """Return how many rows a file has, what is wrong with it, and the names of its columns."""
         from pqnlp.corpus import raw_fields
         from pqnlp.formats import file_rows, file_tables
 
-        options = {"encoding": self.encoding, "skip_bad_lines": not self.strict}
+        options = {"encoding": self.encoding, "skip_bad_lines": self._skip_bad_lines()}
+        columns: list[str] = []
         try:
             first = file_tables(file, **options)
             for table, where in first:
                 raw_fields(table, where=where)
+                columns = list(map(str, table.columns))
                 break
             first.close()
-            return file_rows(file, **options), None
+            return file_rows(file, **options), None, columns
         except ReadError as error:
             if not lenient:
                 raise
             # Rows before the fault are kept, and one stands for what follows.
-            return sum(rows for _, rows, _ in self._file_pieces(file, lenient=True)), error
+            return sum(rows for _, rows, _ in self._file_pieces(file, lenient=True)), error, columns
 
     def _file_pieces(self, file: Path, *, lenient: bool) -> Iterator[tuple[dict[str, list], int, str]]:
         from pqnlp.corpus import raw_fields, used_columns
         from pqnlp.formats import file_tables
 
         try:
-            tables = file_tables(file, encoding=self.encoding, skip_bad_lines=not self.strict, columns=used_columns)
+            options = {"encoding": self.encoding, "skip_bad_lines": self._skip_bad_lines()}
+            tables = file_tables(file, columns=used_columns, **options)
             for table, where in tables:
                 yield raw_fields(table, where=where), len(table), where
         except ReadError:
@@ -396,6 +446,10 @@ class Run:
                     "Mend or remove it, or leave out --strict."
                 )
             yield index, result
+
+
+def _few(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class _Changed(Exception):
@@ -473,7 +527,7 @@ class _Parts:
 
     def __init__(self, final: Path):
         self.final = final
-        self.folder = final.with_name(final.name + ".parts")
+        self.folder = parts_folder(final)
         self.whole = self.folder / "whole"
         self._lock: Any = None
         self._made = self._begun = False
@@ -519,9 +573,23 @@ class _Parts:
         """Note that the output is in its place: a kill from here on leaves nothing that looks like an unfinished run."""
         (self.folder / "manifest.json").unlink()
 
-    def spool(self, stream) -> Path:
-        """Keep standard input, so that it can be read twice and told from another."""
-        unfinished, path = self.folder / "input.new", self.folder / "input"
+    def spooled(self, paths: list | None) -> list | None:
+        """Return paths with standard input and other pipes kept, so that they can be read twice and told from others."""
+        from pqnlp.formats import is_stream
+
+        if paths == ["-"]:
+            return [self._spool(sys.stdin.buffer, "input")]
+        out, count = [], 0
+        for path in paths or []:
+            if is_stream(path):
+                count += 1
+                with open(path, "rb") as stream:
+                    path = self._spool(stream, "input" if count == 1 else f"input-{count}")
+            out.append(path)
+        return out if paths is not None else None
+
+    def _spool(self, stream, name: str) -> Path:
+        unfinished, path = self.folder / f"{name}.new", self.folder / name
         with open(unfinished, "wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
         os.replace(unfinished, path)
@@ -545,7 +613,7 @@ class _Parts:
             return self._done()
         self._begun = True
         for item in self.folder.iterdir():
-            if item.name not in ("lock", "input"):
+            if item.name != "lock" and not item.name.startswith("input"):
                 item.unlink()
         _write_whole(path, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
         return {}
@@ -601,8 +669,12 @@ def _described(key: str, old: dict, new: dict) -> str:
     if key == "inputs" and isinstance(was, list) and isinstance(now, list):
         if len(was) != len(now):
             return f"{_WORDS[key]} ({len(was)} files, not {len(now)})"
-        changed = [b["name"] for a, b in zip(was, now, strict=True) if a != b]
-        return f"{_WORDS[key]} ({', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''} changed since)"
+        changed = [
+            f"{a['name']}, not {b['name']}" if a["name"] != b["name"] else f"{b['name']} changed since"
+            for a, b in zip(was, now, strict=True)
+            if a != b
+        ]
+        return f"{_WORDS[key]} ({'; '.join(changed[:3])}{' ...' if len(changed) > 3 else ''})"
     if key == "model" and isinstance(was, dict):
         return f"{_WORDS[key]} ({was.get('name')} {was.get('version')}, checksum {str(was.get('digest'))[:12]})"
     return f"{_WORDS[key]} ({was}, not {now})" if isinstance(was, str) else _WORDS[key]

@@ -22,7 +22,7 @@ from pqnlp.output import WriteError
 from pqnlp.run import RunError
 
 QUESTION = "To ask the Secretary of State for Transport, how many ferries sailed to Lundy in 2023."
-COUNTS = {"rows", "scored", "labels", "problems", "unsure", "copied", "resumed", "unread", "seconds"}
+COUNTS = {"rows", "scored", "labels", "problems", "unsure", "copied", "resumed", "unread", "notices", "seconds"}
 
 
 def rows(count: int, first: int = 1) -> list[dict]:
@@ -157,6 +157,9 @@ def test_an_interrupted_command_says_that_it_can_go_on(source, tmp_path, monkeyp
 
     monkeypatch.setattr(pqnlp, "score_file", interrupt, raising=False)
     result = CliRunner().invoke(app, ["score", str(source), "-o", str(tmp_path / "out.csv")])
+    assert result.exit_code == 130 and "Nothing was done yet" in result.stderr
+    (tmp_path / "out.csv.parts").mkdir()
+    result = CliRunner().invoke(app, ["score", str(source), "-o", str(tmp_path / "out.csv")])
     assert result.exit_code == 130 and "the same command goes on" in result.stderr
 
 
@@ -179,8 +182,25 @@ def test_the_bar_leaves_rows_of_an_earlier_run_out_of_its_rate(source, score, tm
     command = ["score", str(source), "-o", str(tmp_path / "out.csv"), "--no-entities", "--progress"]
     result = CliRunner(env={"COLUMNS": "100"}).invoke(app, command)
     assert result.exit_code == 0, result.stderr
-    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(15, 20, 20)]
+    # Nor is the first shard, before which the model is opened.
+    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(20, 20, 20)]
     assert "(15 were done before)" in result.stdout
+
+
+def test_the_rate_begins_when_every_process_has_started(monkeypatch):
+    from pqnlp.cli.score import _Bar
+
+    clock = [1000.0]
+    for place in ("time.time", "tqdm.std.time"):
+        monkeypatch.setattr(place, lambda: clock[0])
+    bar = _Bar(True, 2)
+    bar.start(1000, 100)
+    for seconds in (60, 0, 1, 0):  # a minute to start, then two shards of 100 rows a second
+        clock[0] += seconds
+        bar.advance(100)
+    told = bar._bar.format_dict
+    bar.close()
+    assert (told["n"], told["initial"], told["elapsed"]) == (500, 300, 1)
 
 
 # --- refusing ---------------------------------------------------------------------------------------------------------
@@ -211,6 +231,14 @@ def test_other_input_model_or_options_do_not_go_on(change, message, source, scor
     assert {path.name: path.read_bytes() for path in (tmp_path / "out.jsonl.parts").iterdir()} == before
     assert score(source, **change, restart=True)["resumed"] == 0
     assert not (tmp_path / "out.jsonl.parts").exists()
+
+
+def test_input_of_another_name_is_told_by_both_names(source, score, tmp_path):
+    with pytest.raises(Stop):
+        score(source, progress=stop_after(2))
+    other = source.rename(source.with_name("moved.jsonl"))
+    with pytest.raises(RunError, match=r"other input .pairs.jsonl, not moved.jsonl\)"):
+        score(other)
 
 
 def test_two_runs_do_not_write_one_file(source, score):
@@ -287,6 +315,59 @@ def test_strict_names_the_first_bad_row_and_keeps_nothing(write, score, tmp_path
         assert os.listdir(tmp_path) == ["in.jsonl"]
     with pytest.raises(ReadError, match="line 2: not JSON"):
         score(write("bad.jsonl", lines(items[:1]) + "{\n"), strict=True)
+
+
+def test_strict_minds_no_row_beyond_the_limit(write, score, tmp_path):
+    bad = write("bad.jsonl", lines(rows(1)) + "{\n")
+    assert score(bad, strict=True, limit=1)["rows"] == 1
+    with pytest.raises(RunError, match="Row 2 .id .*bad_line"):
+        score(bad, "two.jsonl", strict=True, limit=2)
+
+
+def test_the_output_is_no_input(source, write, score, tmp_path, monkeypatch):
+    folder = source.parent
+    monkeypatch.chdir(folder)
+    for given in (".", "*", "**", folder):
+        for notices in ([], ["all.csv is the output, and was left out of the input."]):
+            summary = pqnlp.score_file(given, "all.csv", entities=False)
+            assert (summary["rows"], summary["notices"]) == (20, notices)
+        with pytest.raises(Stop):
+            pqnlp.score_file(given, "all.csv", entities=False, progress=stop_after(2))
+        assert pqnlp.score_file(given, "all.csv", entities=False)["resumed"] == 10
+        (folder / "all.csv").unlink()
+    pqnlp.score_file(".", "all.csv", entities=False)
+    source.unlink()
+    for given, words in ((".", "holds no file to read but the output"), ("*.csv", "No file matches .* but the output")):
+        with pytest.raises(ReadError, match=words):
+            pqnlp.score_file(given, "all.csv", entities=False)
+
+
+def test_results_among_the_input_and_columns_that_are_not_kept_are_told(source, write, score, tmp_path):
+    own = write("in/own.csv", "id,question,answer,label,coder\na,To ask why,Because it is so.,gold,me\n")
+    (told,) = score(own)["notices"]
+    assert "out.jsonl does not have these columns of the input: label, coder." in told
+    score(source, "in/scored.csv")
+    first, second = score(source.parent, "all.csv")["notices"]
+    assert "scored.csv was scored before, other files of the input were not" in first
+    assert "label, coder." in second
+    assert score(tmp_path / "in" / "scored.csv", "again.csv")["notices"] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("output", ["out.jsonl", "-"])
+def test_a_pipe_is_read_once(output, source, score, tmp_path, capfdbinary):
+    import threading
+
+    score(source, "whole.jsonl")
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_bytes(source.read_bytes()), daemon=True).start()
+    if output == "-":
+        pqnlp.score_file(pipe, output, entities=False)
+        assert len(capfdbinary.readouterr().out.splitlines()) == 20
+    else:
+        assert score(pipe)["rows"] == 20
+        assert (tmp_path / output).read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
 def test_one_bad_file_among_several_is_a_row(write, score, tmp_path):

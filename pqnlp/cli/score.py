@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +87,7 @@ def score(
     TableWriter(output)  # a bad place is told now, not after the work
     check_not_input(inputs, output)
     try:
-        with _bar(progress) as bar:
+        with _bar(progress, jobs) as bar:
             import pqnlp
 
             summary = pqnlp.score_file(
@@ -106,8 +108,14 @@ def score(
             )
     except KeyboardInterrupt:
         if output != "-":
-            typer.echo("Interrupted. What is done is kept; the same command goes on with it.", err=True)
+            from pqnlp.run import parts_folder
+
+            kept = parts_folder(output).exists()
+            state = "What is done is kept; the same command goes on with it." if kept else "Nothing was done yet."
+            typer.echo(f"Interrupted. {state}", err=True)
         raise typer.Exit(130) from None
+    for notice in summary["notices"]:
+        typer.echo(f"Note: {notice}", err=True)
     for error in summary["unread"][:10]:
         typer.echo(f"Not read: {error}", err=True)
     if len(summary["unread"]) > 10:
@@ -119,10 +127,15 @@ def score(
 
 
 class _Bar:
-    """A bar with rate and time left on standard error; rows that an earlier run has done are no part of the rate."""
+    """A bar with rate and time left on standard error.
 
-    def __init__(self, wanted: bool):
+    Rows that an earlier run has done are no part of the rate, nor is the first shard of each process, before which it
+    starts and opens the model.
+    """
+
+    def __init__(self, wanted: bool, jobs: int):
         self._wanted = wanted
+        self._starting = jobs if jobs > 0 else os.cpu_count() or 1
         self._bar: Any = None
 
     def start(self, total: int | None, done: int) -> None:
@@ -137,8 +150,13 @@ class _Bar:
             self._bar.set_postfix_str(f"{done:,} from an earlier run")
 
     def advance(self, rows: int) -> None:
-        if self._bar is not None:
-            self._bar.update(rows)
+        if self._bar is None:
+            return
+        if self._starting:
+            self._starting -= 1
+            self._bar.start_t = time.time()
+            self._bar.initial = self._bar.n + rows
+        self._bar.update(rows)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -146,8 +164,8 @@ class _Bar:
 
 
 @contextmanager
-def _bar(wanted: bool | None) -> Iterator[_Bar]:
-    bar = _Bar(sys.stderr.isatty() if wanted is None else wanted)
+def _bar(wanted: bool | None, jobs: int) -> Iterator[_Bar]:
+    bar = _Bar(sys.stderr.isatty() if wanted is None else wanted, jobs)
     try:
         yield bar
     finally:
