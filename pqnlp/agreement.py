@@ -88,7 +88,9 @@ def agree(
         )
     alone = int((~several).sum())
     if alone:
-        notices.append(f"{alone:,} pair{'s' if alone > 1 else ''} had one annotator only, and says nothing here.")
+        notices.append(
+            f"{alone:,} pair{'s' if alone > 1 else ''} had one annotator only, and {'say' if alone > 1 else 'says'} nothing here."
+        )
     table, facts = table[several], facts[several]
     labels = _in_order(table)
     counts = np.stack([(table == label).sum(axis=1).to_numpy() for label in labels], axis=1).astype(float)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +37,9 @@ from pqnlp.features import (
     tfidf,
 )
 from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Analysis", "AnswerClassifier", "as_pairs", "one_thread"]
 
@@ -160,6 +163,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         How a label follows from the probabilities: so that the macro-F1 over many answers is best, or the likeliest label.
     evidence_coverage : float, default 0.86
         Share of answers whose deciding sentence shall be among those shown as evidence; fewer are shown where less is asked.
+    teacher_share : float, default 0.5
+        Where `fit` is given a teacher's probabilities, their weight in what the sentence and document layers learn from; the rest is the
+        label's (distillation: Hinton, Vinyals and Dean 2015).
     random_state : int, default 0
     n_jobs : int, optional
         Processes that fit the folds, -1 for one a core; the result is the same for any number.
@@ -184,6 +190,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         the margin of split conformal prediction (Vovk, Gammerman and Shafer 2005); short of it where so few sentences cannot.
     oof_probabilities_ : ndarray, shape (n, n_classes)
         Out-of-fold probabilities of the training rows; what thresholds are chosen on. Not saved.
+    oof_sentences_ : ndarray, shape (n_sentences, n_outcomes + 1)
+        What the sentence layer says, out of fold, of their sentences; the last column is that they do not decide. Not saved.
 
     Examples
     --------
@@ -206,6 +214,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         max_iter=100,
         decision="macro_f1",
         evidence_coverage=0.86,
+        teacher_share=0.5,
         random_state=0,
         n_jobs=None,
     ):
@@ -218,6 +227,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self.max_iter = max_iter
         self.decision = decision
         self.evidence_coverage = evidence_coverage
+        self.teacher_share = teacher_share
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -230,6 +240,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         evidence: Sequence[str | None] | None = None,
         roles: Sequence[Sequence[str] | None] | None = None,
         verdicts: Sequence[Sequence[tuple[int, int, str]] | None] | None = None,
+        teacher: "pd.DataFrame | None" = None,
+        unseen: Sequence[bool] | None = None,
         groups: Sequence | None = None,
         sample_weight: Sequence[float] | None = None,
     ) -> "AnswerClassifier":
@@ -249,6 +261,12 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         verdicts : sequence, optional
             For each pair ``(start, end, verdict)`` of its asks, or None; asks with other offsets than the parser finds
             are left out.
+        teacher : DataFrame, length n, optional
+            Probabilities of the outcomes by another model that has not learned from these rows, a column for each outcome;
+            missing where there are none. See `pqnlp.teacher`.
+        unseen : sequence of bool, length n, optional
+            Rows that no teacher has learned from. What is chosen out of fold (temperatures, weights of labels, shares) is chosen on these
+            alone: of the others, each fold knows a little, through the teacher. By default all rows.
         groups : sequence, optional
             Rows with the same value stay in one fold. By default equal answers do.
         sample_weight : sequence of float, length n, optional
@@ -262,8 +280,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For fewer than two labels, a label with fewer rows than folds can hold, a reason under two labels, or weights
-            that are not positive numbers, one for each row.
+            For fewer than two labels, a label with fewer rows than folds can hold, a reason under two labels, weights
+            that are not positive numbers, one for each row, or a teacher's table with other rows or columns.
         """
         questions, answers = as_pairs(X)
         y = np.asarray(y, dtype=object)
@@ -276,6 +294,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"decision is {self.decision!r}: expected 'macro_f1' or 'likeliest'.")
         if not 0 < self.evidence_coverage < 1:
             raise ValueError(f"evidence_coverage is {self.evidence_coverage!r}: expected a number between 0 and 1.")
+        if not 0 <= self.teacher_share <= 1:
+            raise ValueError(f"teacher_share is {self.teacher_share!r}: expected a number from 0 to 1.")
         self.classes_ = np.array(
             [c for c in LABELS if c in present] if set(present) <= set(LABELS) else present, dtype=object
         )
@@ -293,22 +313,29 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             groups = np.unique(answers, return_inverse=True)[1]
         pairs = parse_pairs(questions, answers)
         weight = _checked_weight(sample_weight, len(answers))
-        self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts, weight)
+        taught = _checked_teacher(teacher, self.outcomes_, len(answers))
+        chosen_on = np.arange(len(answers)) if unseen is None else np.flatnonzero(np.asarray(unseen, bool))
+        self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts, weight, taught, chosen_on)
         return self
 
     @_one_thread
-    def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts, weight=None) -> None:
+    def _fit_parsed(self, pairs, outcome, groups, evidence, roles, verdicts, weight, taught, chosen_on) -> None:
         n = len(pairs)
         target = np.array([list(self.outcomes_).index(o) for o in outcome])
         self.features_ = SentenceFeatures(min_df=self.min_df, max_features=self.max_features)
         read = self.features_.fit_transform(pairs)
         owner = read.owner
-        decisive = _find_decisive(pairs, evidence)
+        decisive = find_decisive(pairs, evidence)
         sentence_weight = None if weight is None else weight[owner]
-        sentence_target = np.full(len(owner), len(self.outcomes_))
         first = np.searchsorted(owner, np.arange(n))
         known = decisive >= 0
-        sentence_target[first[known] + decisive[known]] = target[known]
+        learned = np.eye(len(self.outcomes_))[target]
+        if taught is not None:
+            rows = ~np.isnan(taught).any(1)
+            learned[rows] = (1 - self.teacher_share) * learned[rows] + self.teacher_share * taught[rows]
+        sentence_target = np.zeros((len(owner), len(self.outcomes_) + 1))
+        sentence_target[:, -1] = 1
+        sentence_target[first[known] + decisive[known]] = np.hstack([learned[known], np.zeros((known.sum(), 1))])
         role_target = _role_target(pairs, roles)
         group = grouping(owner, n)
         self.document_idf_ = [idf_of(group @ read.counts), idf_of(group @ read.frames), idf_of(read.questions)]
@@ -326,7 +353,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             delayed(_fit_layers)(
                 self._models(),
                 (read.sentences[usable], sentence_target[usable], _of(sentence_weight, usable)),
-                (documents[train], target[train], _of(weight, train)),
+                (documents[train], learned[train], _of(weight, train)),
                 None if tagged is None else (read.sentences[tagged], role_target[tagged]),
             )
             for train, _, usable, tagged in jobs
@@ -348,25 +375,33 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, owner)
         label = self.label_of_outcome_[target]
         raw, by_trees = np.zeros((n, len(self.outcomes_))), np.zeros((n, len(self.classes_)))
-        for train, test in folds:
-            stack, trees = self._fit_stack(stacked[train], target[train], label[train], _of(weight, train))
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_last)(self._last_models(), stacked[train], target[train], label[train], _of(weight, train))
+            for train in [*(train for train, _ in folds), np.arange(n)]
+        )
+        for (_, test), (stack, trees) in zip(folds, fitted[:-1], strict=True):
             raw[test] = self._proba(stack, stacked[test], len(self.outcomes_))
             by_trees[test] = self._proba(trees, stacked[test], len(self.classes_))
-        self.stack_, self.trees_ = self._fit_stack(stacked, target, label, weight)
-        self.temperature_ = _temperature(raw, target, weight)
+        self.stack_, self.trees_ = fitted[-1]
+        on, of = chosen_on, _of(weight, chosen_on)
+        self.temperature_ = _temperature(raw[on], target[on], of)
         linear = self._labels_from(_sharpen(raw, self.temperature_))
         # Few rows make poor trees, which are then left out.
         self.trees_share_ = min(
-            _TREE_SHARES, key=lambda share: _log_loss(_averaged(linear, by_trees, share), label, weight)
+            _TREE_SHARES, key=lambda share: _log_loss(_averaged(linear, by_trees, share)[on], label[on], of)
         )
-        self.label_temperature_ = _temperature(_averaged(linear, by_trees, self.trees_share_), label, weight)
+        self.label_temperature_ = _temperature(_averaged(linear, by_trees, self.trees_share_)[on], label[on], of)
         calibrated = self._calibrated(raw, by_trees)
         self.oof_outcomes_ = calibrated
+        self.oof_sentences_ = sentence_oof
         self.oof_probabilities_ = self._labels_from(calibrated)
         likeliest = np.ones(len(self.classes_))
-        self.label_weights_ = _label_weights(self.oof_probabilities_) if self.decision == "macro_f1" else likeliest
+        self.label_weights_ = _label_weights(self.oof_probabilities_[on]) if self.decision == "macro_f1" else likeliest
         likely = self._decisive(sentence_oof, calibrated, self.oof_probabilities_, owner)
-        self.pointed_share_ = _pointed_share(likely, decisive, owner, self.evidence_coverage)
+        within = np.isin(owner, on)
+        self.pointed_share_ = _pointed_share(
+            likely[within], decisive[on], np.searchsorted(on, owner[within]), self.evidence_coverage
+        )
         self.verdicts_ = None
         if verdicts is not None and any(v for v in verdicts):
             columns = ask_columns(read, pairs, self._sentence_columns(sentence_oof, role_oof), calibrated)
@@ -423,15 +458,15 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         whole = np.hstack([kind_columns(pairs), kind_columns(pairs, main=True), _sizes(pairs)])
         return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), whole])
 
-    def _fit_stack(self, stacked, target, label, weight):
-        """Fit the linear model of outcomes and the trees of labels."""
-        linear = LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3)
-        trees = HistGradientBoostingClassifier(
-            max_iter=60, max_leaf_nodes=15, min_samples_leaf=30, l2_regularization=5.0, max_features=0.3,
-            early_stopping=False, random_state=self.random_state,
+    def _last_models(self):
+        """Return the last layer, not yet fitted: a linear model of outcomes and trees of labels."""
+        return (
+            LogisticRegression(C=self.stack_C, max_iter=500, tol=1e-3),
+            HistGradientBoostingClassifier(
+                max_iter=60, max_leaf_nodes=15, min_samples_leaf=30, l2_regularization=5.0, max_features=0.3,
+                early_stopping=False, random_state=self.random_state,
+            ),
         )  # fmt: skip
-        fitted_quietly(linear, stacked, target, sample_weight=weight)
-        return linear, trees.fit(stacked, label, sample_weight=weight)
 
     def _calibrated(self, raw: np.ndarray, by_trees: np.ndarray) -> np.ndarray:
         """Return outcomes as the linear model shares them out within labels, and labels as both have them."""
@@ -592,6 +627,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         # Predictions of the training rows are for choosing thresholds, not for shipping.
         state.pop("oof_probabilities_", None)
         state.pop("oof_outcomes_", None)
+        state.pop("oof_sentences_", None)
         return state
 
     def __setstate__(self, state):
@@ -617,12 +653,33 @@ def _fit_layers(models, sentences, documents, roles):
     """Fit the lower layers on rows of some pairs; sentences without a second outcome, and no roles, give None."""
     of_sentences, of_documents, tagger = models
     with one_thread():
-        rows, target, weight = sentences
-        known = len(np.unique(target)) > 1
-        of_sentences = fitted_quietly(of_sentences, rows, target, sample_weight=weight) if known else None
-        rows, target, weight = documents
-        of_documents = fitted_quietly(of_documents, rows, target, sample_weight=weight)
+        known = (sentences[1].any(0)).sum() > 1
+        of_sentences = _fit_softly(of_sentences, *sentences) if known else None
+        of_documents = _fit_softly(of_documents, *documents)
         return of_sentences, of_documents, None if roles is None else tagger.fit(*roles)
+
+
+#: Shares of an outcome below this are left out of what a row teaches; each kept one costs a copy of the row.
+_LEAST_SHARE = 0.04
+
+
+def _fit_softly(model, X, target, weight):
+    """Fit a classifier on shares of the outcomes, one column each: rows are repeated for each outcome and weighted by its share."""
+    kept = np.where(target >= _LEAST_SHARE, target, 0)
+    row, outcome = np.nonzero(kept)
+    share = kept[row, outcome] / kept.sum(1)[row]
+    if len(row) == len(target):  # each row has one outcome
+        return fitted_quietly(model, X, outcome, sample_weight=weight)
+    return fitted_quietly(model, X[row], outcome, sample_weight=share if weight is None else share * weight[row])
+
+
+def _fit_last(models, stacked, target, label, weight):
+    """Fit the last layer: the linear model of outcomes and the trees of labels."""
+    linear, trees = models
+    with one_thread():
+        return fitted_quietly(linear, stacked, target, sample_weight=weight), trees.fit(
+            stacked, label, sample_weight=weight
+        )
 
 
 def _pooled_max(columns: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
@@ -683,11 +740,28 @@ def _checked_weight(sample_weight: Sequence[float] | None, n: int) -> np.ndarray
     return weight
 
 
+def _checked_teacher(teacher, outcomes: np.ndarray, n: int) -> np.ndarray | None:
+    if teacher is None:
+        return None
+    missing = [outcome for outcome in outcomes if outcome not in teacher.columns]
+    if missing or len(teacher) != n:
+        raise ValueError(
+            f"The teacher's table has no column {missing[0]!r}: expected one for each of {list(outcomes)}."
+            if missing
+            else f"The teacher's table has {len(teacher)} rows, X has {n}."
+        )
+    shares = teacher[list(outcomes)].to_numpy(float)
+    if (shares < 0).any():
+        raise ValueError("The teacher's table holds negative probabilities.")
+    with np.errstate(invalid="ignore"):  # a row may lie wholly on outcomes that no training row has: as if missing
+        return shares / shares.sum(1, keepdims=True)
+
+
 def _squeezed(text: str) -> str:
     return re.sub(r"\W+", "", text).lower()
 
 
-def _find_decisive(pairs: Sequence[ParsedPair], evidence: Sequence[str | None] | None) -> np.ndarray:
+def find_decisive(pairs: Sequence[ParsedPair], evidence: Sequence[str | None] | None) -> np.ndarray:
     """Return the index of each answer's deciding sentence, -1 where it is not known."""
     out = np.full(len(pairs), -1)
     for k, pair in enumerate(pairs):

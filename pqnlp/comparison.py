@@ -95,16 +95,23 @@ def compare(
         "differences": differences,
         "test": test,
         "changes": {name: int(counts.get(name, 0)) for name in CHANGES},
-        "verdict": _verdict(differences["macro_f1"], test),
+        "verdict": _verdict(differences["macro_f1"], test, sorted(set(rows["label"]))),
         "changed": changed,
         "notices": notices,
     }
 
 
 def _lacking(models: Sequence["Model"], rows: "pd.DataFrame") -> list[str]:
+    from pqnlp.labels import LabelError
+
     notices = []
     for model in models:
         lost = rows["label"].isin([str(c) for c in model.classifier.classes_])
+        if not lost.any():
+            raise LabelError(
+                f"{model.name} knows none of the labels of these rows (its are {', '.join(map(repr, model.labels))}): two models are "
+                "compared on labels that both know."
+            )
         if not lost.all():
             names = ", ".join(map(repr, rows.loc[~lost, "label"].unique()))
             notices.append(f"{model.name} has no label {names}: its {int((~lost).sum()):,} rows count as wrong for it.")
@@ -196,7 +203,9 @@ def _changed(rows: "pd.DataFrame", old: "pd.DataFrame", new: "pd.DataFrame") -> 
     ).reset_index(drop=True)  # fmt: skip
 
 
-def _verdict(difference: dict[str, Any], test: dict[str, Any]) -> str:
+def _verdict(difference: dict[str, Any], test: dict[str, Any], labels: Sequence[str]) -> str:
+    if len(labels) < 2:
+        return f"All pairs have the label {labels[0]!r}: which model is better cannot be told from these."
     bounds = difference["interval"]
     told = f"macro-F1 {difference['value']:+.3f}"
     if bounds is None:

@@ -170,7 +170,7 @@ def evaluate(
     -------
     dict
         As `evaluate_predictions`, and ``reason_accuracy``, ``evidence_recall`` (share of answers whose known deciding
-        sentence is among those pointed at), ``kept`` and ``kept_accuracy`` (at the model's threshold), ``model``;
+        sentence is among those pointed at), ``kept`` and ``kept_accuracy`` (at the model's threshold; None where none is kept), ``model``;
         ``groups`` (of equal and nearly equal answers) and ``intervals`` (95 %, of groups drawn again: ``macro_f1``, ``accuracy``,
         ``kappa`` and, by label, ``per_class``); ``reliability`` and ``selective``, see `reliability_table` and
         `selective_accuracy`; ``threshold`` (the model's); ``notices`` (what to know before the figures are believed).
@@ -188,7 +188,7 @@ def measure(
     classifier, rows: "pd.DataFrame", unsure_below: float, *, analysis: "Analysis | None" = None
 ) -> dict[str, Any]:
     """Measure a classifier on rows as `pqnlp.labels.read_labelled` returns them; see `evaluate`."""
-    from pqnlp.classifier import _find_decisive
+    from pqnlp.classifier import find_decisive
     from pqnlp.explanation import evidence_of
 
     analysis = classifier.analyse(rows) if analysis is None else analysis
@@ -199,7 +199,7 @@ def measure(
     known = np.array([isinstance(r, str) and bool(r) for r in reasons])
     if known.any():
         out["reason_accuracy"] = round(float(np.mean(classifier.reasons_from(analysis)[known] == reasons[known])), 4)
-    decisive = _find_decisive(analysis.pairs, list(rows["evidence"]))
+    decisive = find_decisive(analysis.pairs, list(rows["evidence"]))
     found, pointed = [], []
     for k, (pair, shown) in enumerate(zip(analysis.pairs, evidence_of(analysis), strict=True)):
         if isinstance(rows["evidence"].iloc[k], str) and decisive[k] >= 0:
@@ -209,7 +209,7 @@ def measure(
         out["evidence_recall"] = round(float(np.mean(found)), 4)
         out["evidence_share_pointed"] = round(float(np.mean(pointed)), 4)
     kept, accuracy = kept_at_accuracy(confidence, predicted == true, unsure_below)
-    out["kept"], out["kept_accuracy"] = round(kept, 4), round(accuracy, 4)
+    out["kept"], out["kept_accuracy"] = round(kept, 4), None if np.isnan(accuracy) else round(accuracy, 4)
     return out
 
 
@@ -267,21 +267,22 @@ def rows_to_measure(
 
 
 def _seen_before(model: "Model", rows: "pd.DataFrame") -> list[str]:
-    """Tell of rows that a model was fitted on, as far as its papers say."""
-    from pqnlp.labels import ids_digest, name_rows, shipped_ids
+    """Tell of rows whose answers a model was fitted on, and for the shipped labels also of their ids."""
+    from pqnlp.labels import digest, name_rows, shipped_ids
 
-    training = model.manifest.get("training") or {}
-    ids = rows["id"].astype(str)
-    if training.get("ids_sha256") == ids_digest(ids):
-        return [
-            f"{model.name} was fitted on these very rows: the figures say how well it remembers, not how good it is."
-        ]
-    seen = ids.isin(shipped_ids("train")).to_numpy()
-    if not seen.any() or not (training.get("shipped_rows") or _is_shipped(model)):
+    known = model.answers_fitted_on()
+    seen = np.array([digest(answer) in known for answer in rows["answer"]], dtype=bool)
+    if (model.manifest.get("training") or {}).get("shipped_rows") or _is_shipped(model):
+        seen |= rows["id"].astype(str).isin(shipped_ids("train")).to_numpy()
+    if not seen.any():
         return []
+    if seen.all():
+        return [
+            f"{model.name} was fitted on these very rows, or on others with the same answers: the figures say how well it remembers, not how good it is."
+        ]
     return [
-        f"{model.name} was fitted on {int(seen.sum()):,} of these rows ({name_rows(rows[seen])}), which flatters it: leave them "
-        "out, or measure on the rows that data/splits.csv holds out (--splits)."
+        f"{model.name} was fitted on the answers of {int(seen.sum()):,} of these rows ({name_rows(rows[seen])}), which flatters "
+        "it: leave them out, or measure on rows that were held out (--splits)."
     ]
 
 

@@ -179,10 +179,12 @@ class Explanation:
         console.print(Text("Asks", style="bold"))
         for ask in self.asks:
             by = f", sentence {ask['evidence'] + 1}" if ask["evidence"] is not None else ""
-            console.print(Text(f"  {ask['kind']}: {ask['text']}  [{ask['verdict']}{by}]"))
+            told = f"  [{ask['verdict']}{by}]" if ask["verdict"] is not None else ""
+            console.print(Text(f"  {ask['kind']}: {ask['text']}{told}"))
         console.print(Text("Answer", style="bold"))
         for number, (row, deciding) in enumerate(self._deciding(), 1):
-            line = Text(f"{'>' if deciding else ' '} {number} [{row['role']}] ")
+            role = f" [{row['role']}]" if row["role"] is not None else ""
+            line = Text(f"{'>' if deciding else ' '} {number}{role} ")
             line.append(self.answer[row["start"] : row["end"]], style="bold reverse" if deciding and color else "")
             console.print(line)
         if self.entities:

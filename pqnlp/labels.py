@@ -182,6 +182,15 @@ def _check_columns(table: "pd.DataFrame", where: str, *, has_texts: bool) -> Non
             f"{', '.join(map(str, names[:12]))}."
         )
     if not has_texts:
+        others = set(names) - {table.columns[at] for at in found.values()} - {"label"}
+        near = {
+            name: difflib.get_close_matches(name, map(str, others), n=1, cutoff=0.6)
+            for name in ("question", "answer")
+            if name not in found
+        }
+        meant = [f" Is {of[0]!r} the {name}? Rename it to {name!r}." for name, of in near.items() if of]
+        if meant:
+            raise LabelError(f"{where} has no column for the {' and the '.join(near)}.{''.join(meant)}")
         raise LabelError(
             f"{where} holds ids only: say where their texts are (texts=..., on the command line --texts), or add the "
             "columns 'question' and 'answer'."

@@ -33,6 +33,8 @@ FORMAT = 3
 _FILE = "model.skops"
 _MANIFEST = "manifest.json"
 _CARD = "README.md"
+#: Digests of the answers that a model was fitted on, so that it is not measured on them unawares; a line each.
+FITTED_ON = "fitted_on.txt"
 #: A recogniser of organisations other than the shipped one; few folders have it.
 ORGANISATIONS = "organisations.json"
 #: Types that a model file may hold besides those that skops trusts itself.
@@ -120,6 +122,12 @@ class Model:
     def labels(self) -> list[str]:
         """The names of the labels, which need no opened classifier."""
         return list(self.manifest["labels"]) if self._classifier is None else list(map(str, self.classifier.classes_))
+
+    def answers_fitted_on(self) -> frozenset[str]:
+        """Return the digests (`pqnlp.labels.digest`) of the answers that the model was fitted on, as far as its folder says."""
+        if self.path is None or FITTED_ON not in self.manifest.get("files", ()):
+            return frozenset()
+        return frozenset((self.path / FITTED_ON).read_text(encoding="utf-8").split())
 
     @property
     def nlp(self) -> "Language":
@@ -264,7 +272,9 @@ def _read_files(folder: Path) -> tuple[dict, bytes]:
             data = part.read_bytes()
         except OSError as error:
             raise ModelError(f"Cannot read {part}: {error.strerror or error}.") from None
-        if hashlib.sha256(data).hexdigest() != digest:
+        # Git may have given a text the line ends of the system.
+        plain = data if name == _FILE else data.replace(b"\r\n", b"\n")
+        if digest not in (hashlib.sha256(data).hexdigest(), hashlib.sha256(plain).hexdigest()):
             raise ModelError(
                 f"{part} is not the file that was saved (its checksum differs). Copy or train the model again."
             )
@@ -462,7 +472,7 @@ def save(
             skops.io.dump(classifier, new / _FILE, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
             texts = {_CARD: card or f"# {name} {version}\n", **(papers or {})}
             for file, text in texts.items():
-                (new / file).write_text(text, encoding="utf-8")
+                (new / file).write_text(text, encoding="utf-8", newline="\n")
             manifest = {
                 "format": FORMAT,
                 "name": name,
@@ -504,9 +514,24 @@ def check_place(folder: str | Path) -> None:
     folder = Path(folder)
     if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError(f"{folder} exists and is no model folder: name another, or empty it first.")
+    if (folder / _MANIFEST).is_file():
+        listed = {_MANIFEST, _FILE, _CARD, FITTED_ON, ORGANISATIONS, *_listed(folder)}
+        others = sorted(path.name for path in folder.iterdir() if path.name not in listed)
+        if others:
+            raise ModelError(
+                f"{folder} holds {', '.join(others[:5])}, which is no part of the model there and would be lost: move it away first."
+            )
     place = next((part for part in folder.absolute().parents if part.exists()), Path("/"))
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise ModelError(f"Cannot write the model folder {folder}: {place} cannot be written to. Name another.")
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the names of the files that a manifest speaks of, none where it cannot be read."""
+    try:
+        return list(json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _digest(file: Path) -> str:

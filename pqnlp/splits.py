@@ -172,9 +172,9 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
         table = pd.read_csv(splits, dtype={"id": str})
     except (OSError, ValueError) as error:
         raise LabelError(f"Cannot read the table of splits {splits}: {error}.") from None
-    missing = {"id", "split", "group"} - set(table.columns)
+    missing = {"id", "split"} - set(table.columns)
     if missing:
-        raise LabelError(f"{splits} has no column {sorted(missing)}: expected id, split and group.")
+        raise LabelError(f"{splits} has no column {sorted(missing)}: expected id, split and, if you like, group.")
     table = table.drop_duplicates("id")
     odd = table[~table["split"].isin(("train", "test"))]
     if len(odd):
@@ -182,7 +182,9 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
             f"{splits} has {odd['split'].iloc[0]!r} in the column 'split' ({len(odd):,} rows, the first id {odd['id'].iloc[0]}): "
             "expected train or test."
         )
-    if not pd.api.types.is_integer_dtype(table["group"]):
+    if "group" not in table.columns:  # then only unknown rows' way of grouping is left: by near-duplicates
+        table["group"] = -1
+    elif not pd.api.types.is_integer_dtype(table["group"]):
         table["group"] = pd.factorize(table["group"])[0]
     out = rows.merge(table[["id", "split", "group"]], on="id", how="left", validate="many_to_one")
     done = Split(out, by=f"the table {Path(splits).name}")
@@ -190,21 +192,18 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
         done.notices.append(
             f"{splits} holds out none of these rows: nothing is measured. Its ids are other ones, or all train."
         )
-    # Rows that the table does not know are trained on, unless their answer is near one that is held out.
-    unknown = out["split"].isna()
-    if unknown.any():
-        groups = near_duplicate_groups(out["answer"].tolist())
-        held = set(groups[out["split"].eq("test").to_numpy()])
-        near = pd.Series(groups, index=out.index).isin(held)
-        gone = unknown & near
-        if gone.any():
-            done.removed["near-duplicates of held-out answers"] = int(gone.sum())
-        out = out[~gone].copy()
-        unknown = out["split"].isna()
-        out.loc[unknown, "split"] = "train"
-        top = int(table["group"].max()) + 1
-        out.loc[unknown, "group"] = top + pd.Series(groups).reindex(out.index)[unknown]
+    # What is not held out is trained on, unless its answer is near one that is held out.
+    near = near_duplicate_groups(out["answer"].tolist())
+    test = out["split"].eq("test").to_numpy()
+    done.is_new_to_shipped = not np.isin(near[test], near[_flag(out, "shipped") | _flag(out, "known")]).any()
+    gone = ~test & np.isin(near, near[test])
+    if gone.any():
+        done.removed["near-duplicates of held-out answers"] = int(gone.sum())
+    out["split"] = out["split"].fillna("train")
+    ungrouped = (out["group"].isna() | out["group"].eq(-1)).to_numpy()
+    out.loc[ungrouped, "group"] = int(table["group"].max()) + 1 + near[ungrouped]
     out["group"] = out["group"].astype(int)
+    out = out[~gone].copy()
     sizes = out["group"].map(out["group"].value_counts())
     done.tied, done.tied_groups = int((sizes > 1).sum()), int(out.loc[sizes > 1, "group"].nunique())
     done.rows = out.reset_index(drop=True)

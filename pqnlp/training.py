@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pqnlp.codebook import LABEL_OF_REASON, LABELS
-from pqnlp.labels import LabelError, add_asks, check_labels, ids_digest, name_rows, read_labelled, shipped_ids
+from pqnlp.labels import LabelError, add_asks, check_labels, digest, ids_digest, name_rows, read_labelled, shipped_ids
 from pqnlp.paths import shipped_data
 from pqnlp.splits import Split, hold_out, split_rows
 
@@ -40,6 +40,7 @@ def train(
     output: str | Path,
     texts: Any = None,
     asks: str | Path | None = None,
+    teacher: str | Path | None = None,
     splits: str | Path | None = None,
     group_by: str | None = None,
     split_by: str | None = None,
@@ -74,6 +75,8 @@ def train(
         Where the texts of ids are, those of the shipped labels included; see `pqnlp.read`.
     asks : path, optional
         Annotations of sentence roles and asks; see `pqnlp.labels.add_asks`.
+    teacher : path, optional
+        Probabilities of the reasons by a teacher, see `pqnlp.teacher`; rows that it lacks are learned from their labels alone.
     splits : path, optional
         CSV with ``id``, ``split`` ("train" or "test") and ``group`` (rows that must stay together). By default a sixth of
         the groups of near-duplicate answers, at random with a fixed seed, is held out.
@@ -124,7 +127,7 @@ def train(
     """
     from pqnlp.classifier import AnswerClassifier
     from pqnlp.evaluation import measure, unsure_threshold
-    from pqnlp.model import check_place, save
+    from pqnlp.model import FITTED_ON, ORGANISATIONS, check_place, save
 
     check_place(output)
     if isinstance(labels, str):
@@ -132,6 +135,8 @@ def train(
     say = progress or (lambda words: None)
     if weight is not None and not weight > 0:
         raise LabelError(f"The weight is {weight}: give a number above 0.")
+    if tune < 0:
+        raise LabelError(f"Settings to try are {tune}: give 0 or more.")
     if weight is not None and from_scratch:
         raise LabelError("A weight is for labels added to the shipped ones: leave it out, or leave out --from-scratch.")
     papers = _papers(card, codebook)
@@ -181,6 +186,8 @@ def train(
     if lacking:
         notices.append(f"No held-out row has the label {', '.join(map(repr, lacking))}: macro-F1 counts it as 0.")
     fit_params = _fit_params(train, annotated, weight)
+    if teacher is not None:
+        fit_params |= _taught(teacher, train)
     classifier = AnswerClassifier(**{"random_state": seed, "n_jobs": jobs, **(parameters or {})})
     tuning = None
     if tune:
@@ -194,10 +201,13 @@ def train(
     say(f"fitting on {len(train):,} pairs")
     classifier.fit(train, train["label"], groups=train["group"], **fit_params)
     said, confidence = classifier.labels_given(classifier.oof_probabilities_)
-    threshold = unsure_threshold(confidence, said == train["label"].to_numpy(dtype=object))
+    right = said == train["label"].to_numpy(dtype=object)
+    unseen = fit_params.get("unseen", np.ones(len(train), bool))
+    threshold = unsure_threshold(confidence[unseen], right[unseen])
     say("measuring")
     scores = measure(classifier, test, threshold) if len(test) else {}
     simple = baselines(train, test) if len(test) else {}
+    notices += _doubts(scores, simple, threshold)
     if len(test) and "shipped" in rows.columns:
         if split.is_new_to_shipped:
             simple["shipped_model"] = _measure_shipped(test)
@@ -206,9 +216,14 @@ def train(
     training = _record(train, test, split, own, inferred, weight, tuning, classifier, papers)
     name = name or Path(output).resolve().name
     text = papers.pop("card", "")
+    recogniser = Path(output) / ORGANISATIONS
+    if recogniser.is_file():
+        papers[ORGANISATIONS] = recogniser.read_text(encoding="utf-8")
+        notices.append(f"Kept the recogniser of organisations that {output} had: {ORGANISATIONS}.")
     save(
         classifier, output, name=name, version=version, unsure_below=threshold, training=training,
-        scores={"model": scores, "baselines": simple}, papers=_with_codebook(papers, is_shipped_scheme),
+        scores={"model": scores, "baselines": simple},
+        papers=_with_codebook(papers, is_shipped_scheme) | {FITTED_ON: _digests(train["answer"])},
         card=_card(name, version, training, scores, simple, text),
     )  # fmt: skip
     return {
@@ -228,6 +243,10 @@ def _papers(card, codebook) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise LabelError(f"Cannot read {path} ({error}): give a Markdown file in UTF-8.") from None
     return papers
+
+
+def _digests(answers) -> str:
+    return "".join(f"{one}\n" for one in sorted({digest(answer) for answer in answers}))
 
 
 def _with_codebook(papers: dict[str, str], is_shipped_scheme: bool) -> dict[str, str]:
@@ -286,7 +305,8 @@ def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.Data
     """Return `rows` and the shipped ones below them; the reasons that `rows` lack are guessed within their labels."""
     import pandas as pd
 
-    fitted_on = rows["id"].astype(str).isin(shipped_ids("train"))
+    # By the text too: the same answer may stand under an id of the user's.
+    fitted_on = rows["id"].astype(str).isin(shipped_ids("train")) | rows["answer"].map(digest).isin(_shipped_digests())
     rows = rows.assign(shipped=False, known=fitted_on, guessed=False)
     lacking = rows["reason"].isna().to_numpy() | ~rows["reason"].isin(LABEL_OF_REASON).to_numpy()
     odd = lacking & rows["reason"].notna().to_numpy()
@@ -304,6 +324,16 @@ def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.Data
         rows.loc[lacking, "guessed"] = True
     both = pd.concat([rows, shipped.assign(shipped=True, known=True, guessed=False)], ignore_index=True)
     return both, int(lacking.sum())
+
+
+def _shipped_digests() -> set[str]:
+    """Return the digests of the answers that the shipped model was fitted on."""
+    import pandas as pd
+
+    table = pd.read_csv(shipped_data("labels.csv"), dtype={"id": str})
+    if "digest" not in table.columns:
+        return set()
+    return set(table.loc[table["id"].isin(shipped_ids("train")), "digest"])
 
 
 def _likeliest_reasons(rows: "pd.DataFrame") -> list[str]:
@@ -335,6 +365,39 @@ def _fit_params(train: "pd.DataFrame", annotated: list, weight: float | None) ->
     if weight not in (None, 1) and "shipped" in train.columns:
         params["sample_weight"] = np.where(train["shipped"], 1.0, weight)
     return {key: value for key, value in params.items() if value is not None}
+
+
+def _taught(path: str | Path, train: "pd.DataFrame") -> dict[str, Any]:
+    """Read what a teacher says of the training rows, and which of them taught none."""
+    from pqnlp.teacher import OUTCOMES, UNSEEN, read_teacher
+
+    unknown = sorted(set(train["reason"].dropna()) - set(OUTCOMES))
+    if unknown or train["reason"].isna().any():
+        raise LabelError(
+            "A teacher's probabilities are of the codebook's reasons: give every row one of these, or leave out --teacher."
+            + (f" Not among them: {', '.join(map(repr, unknown[:5]))}." if unknown else "")
+        )
+    shares, part = read_teacher(path, train["id"])
+    return {"teacher": shares, "unseen": (part == UNSEEN).to_numpy()}
+
+
+def _doubts(scores: dict, simple: dict, threshold: float) -> list[str]:
+    """Return what speaks against a model, so that nobody has to find it in the table."""
+    doubts = []
+    if threshold >= 1:
+        doubts.append(
+            "No probability is high enough for 95 % to be right: every label will be flagged unsure. More labels help; a "
+            "lower threshold can be asked for (--unsure-below)."
+        )
+    better = [name for name in ("tfidf_logistic_regression", "majority") if name in simple]
+    better = [name for name in better if simple[name]["macro_f1"] > scores["macro_f1"]]
+    if better:
+        names = {"tfidf_logistic_regression": "TF-IDF with logistic regression", "majority": "the commonest label"}
+        doubts.append(
+            f"{names[better[0]]} does better on the held-out pairs (macro-F1 {simple[better[0]]['macro_f1']:.3f} against "
+            f"{scores['macro_f1']:.3f}): more labels, with the deciding sentences (evidence), are wanted before this model is used."
+        )
+    return doubts
 
 
 def _record(train, test, split: Split, own, inferred, weight, tuning, classifier, papers) -> dict[str, Any]:
@@ -444,7 +507,7 @@ def _card(name: str, version: str, training: dict, scores: dict, simple: dict, t
             lines.append(f"| {row} | {value['macro_f1']:.3f} | {f1} | {value['kappa']:.3f} |")
         lines.append("")
         for key, words in _MEASURES.items():
-            if key in scores:
+            if scores.get(key) is not None:
                 lines.append(f"- {words}: {scores[key]:.3f}")
         lines += [
             "",

@@ -114,3 +114,13 @@ def test_texts_of_the_page_are_not_markup(small_model, smaller_model, tmp_path):
     found["changed"].loc[0, "answer"] = "<img src=x onerror=alert(1)>"
     write_quality(found, tmp_path / "c.html")
     assert "<img" not in (tmp_path / "c.html").read_text(encoding="utf-8")
+
+
+def test_pairs_of_one_label_tell_nothing_of_two_models(small_model, smaller_model):
+    one = pd.read_csv(REPAIRS).query("label == 'fixed'")
+    assert "All pairs have the label 'fixed'" in pqnlp.compare(smaller_model, small_model, one)["verdict"]
+
+
+def test_a_model_that_knows_none_of_the_labels_is_named(small_model):
+    with pytest.raises(LabelError, match="default knows none of the labels of these rows"):
+        pqnlp.compare(None, small_model, REPAIRS)

@@ -102,10 +102,20 @@ def test_equal_probabilities_are_kept_together():
 
 def test_rows_that_the_model_was_fitted_on_are_told_of(small_model, rows):
     everything = pqnlp.evaluate(small_model, rows, resamples=0)
-    assert not any("fitted on" in notice for notice in everything["notices"])
     rest = pd.read_csv(REPAIRS)
-    trained = set(hold_out(read_labelled(rest)).rows.query("split == 'train'")["id"])
-    again = pqnlp.evaluate(small_model, rest[rest["id"].isin(trained)], resamples=0)
+    trained = rest["id"].isin(hold_out(read_labelled(rest)).rows.query("split == 'train'")["id"])
+    some = int(rows["id"].isin(rest.loc[trained, "id"]).sum())
+    assert any(f"fitted on the answers of {some} of these rows" in notice for notice in everything["notices"])
+    again = pqnlp.evaluate(small_model, rest[trained], resamples=0)
+    assert any("fitted on these very rows" in notice for notice in again["notices"])
+    held_out = pqnlp.evaluate(small_model, rest[~trained], resamples=0)
+    assert not any("fitted on" in notice for notice in held_out["notices"])
+
+
+def test_an_answer_that_was_trained_on_is_known_under_another_id(small_model):
+    rest = pd.read_csv(REPAIRS)
+    trained = rest[rest["id"].isin(hold_out(read_labelled(rest)).rows.query("split == 'train'")["id"])].head(12)
+    again = pqnlp.evaluate(small_model, trained.assign(id=[f"mine{k}" for k in range(12)]), resamples=0)
     assert any("fitted on these very rows" in notice for notice in again["notices"])
 
 
@@ -114,8 +124,8 @@ def test_rows_that_the_shipped_model_was_fitted_on_are_told_of(small_model, rows
     for side, told in (("train", True), ("test", False)):
         some = rows.head(9).assign(id=splits[side].head(9).to_numpy(), label="direct", reason=None)
         notices = pqnlp.evaluate(None, some, resamples=0)["notices"]
-        assert any("was fitted on 9 of these rows" in notice for notice in notices) == told
-    some["label"] = "fixed"
+        assert any("was fitted on these very rows" in notice for notice in notices) == told
+    some = some.assign(label="fixed", answer=[f"New text {k}." for k in range(9)])
     assert not any("fitted on" in notice for notice in pqnlp.evaluate(small_model, some, resamples=0)["notices"])
 
 
@@ -155,7 +165,8 @@ def test_the_command_shows_intervals_probabilities_and_the_surest(run, small_mod
 def test_json_holds_what_the_library_returns(run, small_model, rows, tmp_path, result):
     rows.to_csv(tmp_path / "rows.csv", index=False)
     told = json.loads(run("evaluate", small_model, tmp_path / "rows.csv", "--json").stdout)
-    assert told == json.loads(json.dumps(result))
+    assert len(told.pop("notices")) == len(result["notices"])  # these name the file
+    assert told == json.loads(json.dumps({name: value for name, value in result.items() if name != "notices"}))
 
 
 def test_the_page_needs_no_network_and_runs_nothing(run, small_model, tmp_path):

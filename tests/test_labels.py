@@ -170,3 +170,20 @@ def test_any_names_of_labels_will_do(labels, tmp_path):
     frame.to_csv(tmp_path / "t.csv", index=False)
     pqnlp.train(tmp_path / "t.csv", output=tmp_path / "model", parameters=SMALL)
     assert set(pqnlp.load(tmp_path / "model").manifest["labels"]) == set(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("answr", "Is 'answr' the answer"), ("questions_", "Is 'questions_' the question")]
+)
+def test_a_column_of_texts_under_another_name_is_asked_after_though_there_are_ids(tmp_path, name, words):
+    column = {"answr": "answer", "questions_": "question"}[name]
+    frame = pd.DataFrame({"id": ["1"], "question": ["How many?"], "answer": ["Two."], "label": ["direct"]})
+    frame.rename(columns={column: name}).to_csv(tmp_path / "mine.csv", index=False)
+    with pytest.raises(LabelError, match=words):
+        read_labelled(tmp_path / "mine.csv")
+
+
+def test_a_column_of_dates_is_not_taken_for_the_answers(tmp_path):
+    pd.DataFrame({"id": ["1"], "answered": ["2025-01-01"], "label": ["direct"]}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(LabelError, match="holds ids only"):
+        read_labelled(tmp_path / "a.csv")

@@ -41,6 +41,13 @@ def _replace_model(folder, write):
     _manifest(folder, files=files | {"model.skops": folders._digest(folder / "model.skops")})
 
 
+def test_texts_that_git_gave_the_line_ends_of_windows_are_those_that_were_saved(folder, small_model):
+    for file in (*folder.glob("*.md"), *folder.glob("*.txt"), folder / "manifest.json"):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    expected = pqnlp.load(small_model).classifier.predict_proba(PAIRS).tolist()
+    assert pqnlp.load(folder).classifier.predict_proba(PAIRS).tolist() == expected
+
+
 @pytest.mark.parametrize("place", ["elsewhere", "with space and ü/deeper"])
 def test_a_folder_moved_elsewhere_predicts_the_same(place, small_model, folder, tmp_path):
     (tmp_path / place).parent.mkdir(exist_ok=True)
@@ -217,10 +224,12 @@ def test_a_peek_gives_the_papers_and_opens_the_classifier_when_asked(folder):
 
 
 def test_several_processes_open_the_model_and_the_first_one_does_not(folder, monkeypatch):
-    alone = pqnlp.score(PAIRS, model=folder)
+    rows = [(question, f"{answer} See page {k}.") for k in range(150) for question, answer in PAIRS]
+    many = pd.DataFrame(rows, columns=["question", "answer"])  # more than one shard
+    alone = pqnlp.score(many, model=folder)
     folders._CACHE.clear()
     monkeypatch.setattr(folders, "_open", lambda folder: pytest.fail("it was opened here"))
-    pd.testing.assert_frame_equal(pqnlp.score(PAIRS, model=folder, jobs=2), alone)
+    pd.testing.assert_frame_equal(pqnlp.score(many, model=folder, jobs=2), alone)
 
 
 def test_a_model_that_no_process_can_open_is_refused_as_by_one(folder, tmp_path):

@@ -14,6 +14,7 @@ import pqnlp
 from pqnlp.classifier import AnswerClassifier
 from pqnlp.cli import app
 from pqnlp.codebook import LABEL_OF_REASON
+from pqnlp.errors import ModelError
 from pqnlp.evaluation import calibration_error, evaluate_predictions, kept_at_accuracy, unsure_threshold
 from pqnlp.labels import LabelError, add_asks, digest, read_labelled
 from pqnlp.paths import shipped_data
@@ -306,7 +307,7 @@ def test_nothing_is_held_out_where_that_is_wished(repairs, tmp_path):
         ({"weight": 0}, "above 0"),
         ({"weight": 2}, "nothing to weigh"),
         ({"codebook": "nowhere.md"}, "Cannot read nowhere.md"),
-        ({"splits": "data/repairs.csv"}, "has no column ['group', 'split']"),
+        ({"splits": "data/repairs.csv"}, "has no column ['split']"),
         ({"splits": "nowhere.csv"}, "Cannot read the table of splits nowhere.csv"),
         ({"splits": "data/splits.csv", "group_by": "building"}, "leave out --group-by"),
     ],
@@ -333,6 +334,45 @@ def test_tables_of_splits_that_do_not_fit_are_told(repairs, write, splits, words
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_copies_of_held_out_answers_are_not_trained_on_whatever_a_table_says(repairs, write):
+    rows = read_labelled(repairs)
+    first = rows.drop_duplicates("answer")["id"]
+    table = "id,split\n" + "".join(f"{k},{'test' if k in set(first.tail(60)) else 'train'}\n" for k in rows["id"])
+    done = hold_out(
+        pd.concat([rows, rows.assign(id="copy" + rows["id"])], ignore_index=True), splits=write("s.csv", table)
+    )
+    sides = done.rows.groupby("answer")["split"].nunique()
+    assert (sides == 1).all()
+    assert done.removed["near-duplicates of held-out answers"] >= 60
+
+
+def test_a_table_without_groups_has_those_of_near_duplicates(repairs, write):
+    rows = read_labelled(repairs).head(6).copy()
+    rows.loc[[1, 4], "answer"] = rows["answer"].iloc[0]
+    table = "id,split\n" + "".join(f"{k},train\n" for k in rows["id"])
+    group = hold_out(rows, splits=write("s.csv", table)).rows["group"]
+    assert group.iloc[0] == group.iloc[1] == group.iloc[4] and group.nunique() == 4
+
+
+def test_a_model_that_a_bag_of_words_beats_is_told_of(repairs, tmp_path):
+    rows = read_labelled(repairs).drop(columns="evidence")  # without deciding sentences it learns little
+    done = pqnlp.train(rows.head(150), output=tmp_path / "m", parameters=SMALL)
+    beaten = done["baselines"]["tfidf_logistic_regression"]["macro_f1"] > done["scores"]["macro_f1"]
+    assert any("does better on the held-out pairs" in notice for notice in done["notices"]) == beaten
+
+
+def test_what_is_no_part_of_a_model_is_not_lost(repairs, tmp_path):
+    pqnlp.train(repairs, output=tmp_path / "m", held_out=0, parameters=SMALL)
+    (tmp_path / "m" / "organisations.json").write_text("{}", encoding="utf-8")
+    done = pqnlp.train(repairs, output=tmp_path / "m", held_out=0, parameters=SMALL)
+    assert any("Kept the recogniser" in notice for notice in done["notices"])
+    assert (tmp_path / "m" / "organisations.json").read_text(encoding="utf-8") == "{}"
+    (tmp_path / "m" / "mine.txt").write_text("notes", encoding="utf-8")
+    with pytest.raises(ModelError, match="holds mine.txt"):
+        pqnlp.train(repairs, output=tmp_path / "m", held_out=0, parameters=SMALL)
+    assert (tmp_path / "m" / "mine.txt").read_text(encoding="utf-8") == "notes"
 
 
 def test_search_never_sees_a_held_out_row(repairs, tmp_path, monkeypatch):
@@ -445,7 +485,7 @@ def test_shipped_labels_without_texts_are_told_of(sample, pretend, tmp_path, tex
     assert any(words in notice for notice in done["notices"])
     if texts == "some":
         alone = pqnlp.train(sample, output=tmp_path / "m", texts=given, from_scratch=True, parameters=SMALL)
-        assert not alone["notices"] and "shipped_rows" not in alone["training"]
+        assert not any("shipped" in notice for notice in alone["notices"]) and "shipped_rows" not in alone["training"]
 
 
 def test_nothing_is_added_to_the_shipped_labels_themselves_or_to_another_scheme(repairs, pretend, tmp_path):

@@ -67,16 +67,20 @@ def print_table(
     ]
     if stretch is not None:  # a column is parted from the next by three characters
         widths[stretch] = max(10, console.width - sum(widths) + widths[stretch] - 3 * len(widths))
+    needed = sum(widths) + 3 * len(widths) + 2
+    # What a line of the terminal cannot hold goes on below; in a file or a pipe there is no line to fit.
+    fits = needed if stretch is not None or not console.is_terminal or needed <= console.width else None
     for at, name in enumerate(header):
         figures = at > 0 and all(str(row[at])[:1].isdigit() for row in rows)
         table.add_column(
             name,
-            no_wrap=True,
-            overflow="ellipsis",
-            **({"max_width": widths[at]} if at == stretch else {"min_width": widths[at]}),
+            **({"max_width": widths[at]} if at == stretch else {} if fits is None else {"min_width": widths[at]}),
+            no_wrap=fits is not None,
+            overflow="fold" if fits is None else "ellipsis",
             justify="right" if figures else "left",
         )
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(Text(title, style="bold"))
-    console.print(table)
+    wide = None if console.is_terminal or stretch is not None else max(console.width, needed)
+    console.print(table, width=wide, crop=wide is None)

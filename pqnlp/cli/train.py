@@ -28,6 +28,12 @@ def train(
     asks: Annotated[
         Optional[Path], typer.Option("--asks", metavar="FILE", help="Annotations of asks and sentences (JSON lines).")
     ] = None,
+    teacher: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--teacher", metavar="FILE", help="A teacher's probabilities of the reasons (CSV), to learn from as well."
+        ),
+    ] = None,
     splits: Annotated[
         Optional[Path],
         typer.Option(
@@ -118,6 +124,7 @@ def train(
             output=output,
             texts=few(texts),
             asks=asks,
+            teacher=teacher,
             splits=splits,
             group_by=group_by,
             split_by=split_by,
