@@ -358,7 +358,7 @@ class Run:
                 lost |= dict.fromkeys(name for name in columns if name not in used)
         if lost:
             self._notices.append(
-                f"{self._writer.final.name} does not have these columns of the input: {_few(list(lost), 8)}. "
+                f"These columns of the input are not kept in {self._writer.final.name}: {_few(list(lost), 8)}. "
                 "To have them beside the results, join the two by id, or use pqnlp.score in Python."
             )
 

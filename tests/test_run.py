@@ -345,7 +345,7 @@ def test_the_output_is_no_input(source, write, score, tmp_path, monkeypatch):
 def test_results_among_the_input_and_columns_that_are_not_kept_are_told(source, write, score, tmp_path):
     own = write("in/own.csv", "id,question,answer,label,coder\na,To ask why,Because it is so.,gold,me\n")
     (told,) = score(own)["notices"]
-    assert "out.jsonl does not have these columns of the input: label, coder." in told
+    assert "These columns of the input are not kept in out.jsonl: label, coder." in told
     score(source, "in/scored.csv")
     first, second = score(source.parent, "all.csv")["notices"]
     assert "scored.csv was scored before, other files of the input were not" in first

@@ -71,7 +71,7 @@ def score(
         bool, typer.Option("--restart", help="Begin anew where an unfinished run has left OUTPUT.parts.")
     ] = False,
     progress: Progress = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary and no notes.")] = False,
 ) -> None:
     """Label every question-answer pair and write the table.
 
@@ -114,7 +114,7 @@ def score(
             state = "What is done is kept; the same command goes on with it." if kept else "Nothing was done yet."
             typer.echo(f"Interrupted. {state}", err=True)
         raise typer.Exit(130) from None
-    for notice in summary["notices"]:
+    for notice in [] if quiet else summary["notices"]:
         typer.echo(f"Note: {notice}", err=True)
     for error in summary["unread"][:10]:
         typer.echo(f"Not read: {error}", err=True)
