@@ -216,6 +216,8 @@ def train(
     training = _record(train, test, split, own, inferred, weight, tuning, classifier, papers)
     name = name or Path(output).resolve().name
     text = papers.pop("card", "")
+    if splits is None and len(test) and rows["id"].is_unique:
+        papers["splits.csv"] = rows[["id", "split", "group"]].to_csv(index=False, lineterminator="\n")
     recogniser = Path(output) / ORGANISATIONS
     if recogniser.is_file():
         papers[ORGANISATIONS] = recogniser.read_text(encoding="utf-8")

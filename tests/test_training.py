@@ -363,6 +363,15 @@ def test_a_model_that_a_bag_of_words_beats_is_told_of(repairs, tmp_path):
     assert any("does better on the held-out pairs" in notice for notice in done["notices"]) == beaten
 
 
+def test_the_rows_that_were_held_out_can_be_measured_on_again(repairs, tmp_path):
+    done = pqnlp.train(repairs, output=tmp_path / "m", parameters=SMALL)
+    table = pd.read_csv(tmp_path / "m" / "splits.csv", dtype=str)
+    held_out = table.loc[table["split"] == "test", "id"]
+    again = pqnlp.evaluate(tmp_path / "m", repairs, ids=held_out, resamples=0)
+    assert again["macro_f1"] == done["scores"]["macro_f1"] and again["n"] == done["scores"]["n"]
+    assert not any("fitted on" in notice for notice in again["notices"])
+
+
 def test_what_is_no_part_of_a_model_is_not_lost(repairs, tmp_path):
     pqnlp.train(repairs, output=tmp_path / "m", held_out=0, parameters=SMALL)
     (tmp_path / "m" / "organisations.json").write_text("{}", encoding="utf-8")
