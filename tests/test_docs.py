@@ -258,3 +258,9 @@ def test_told_figures_of_labels_fit_together():
     assert [name for name, *_ in told] == list(LABELS)
     for _, precision, recall, f1 in told:
         assert 2 / (1 / float(precision) + 1 / float(recall)) == pytest.approx(float(f1), abs=0.001)
+
+
+def test_the_summary_that_the_readme_shows_is_what_the_shipped_model_gives():
+    told = re.findall(r"^ (direct|evasive|policy_restating) +(\d+) +[\d.]+%$", page("README.md"), re.MULTILINE)
+    given = pqnlp.score(DATA / "sample_answers.jsonl")["label"].value_counts()
+    assert {label: int(count) for label, count in told} == given.to_dict()
