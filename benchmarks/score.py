@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 import pqnlp
 from pqnlp.corpus import read
+from pqnlp.training import bag_of_words
 
 TOKENIZER = "bare spaCy tokenizer"
 #: What is done pair by pair is done to so many; the rate is theirs.
@@ -50,7 +51,7 @@ def main() -> None:
     alone = list(zip(few["question"], few["answer"], strict=True))
     model = pqnlp.load(given.model)
     texts = [*frame["question"], *frame["answer"]]
-    lexical = _lexical(labelled)
+    lexical = bag_of_words().fit(labelled["answer"], labelled["label"])
     tasks: dict[str, Callable[[], object]] = {
         TOKENIZER: lambda: [None for _ in model.nlp.tokenizer.pipe(texts)],
         "classifier.analyse: labels, reasons, asks, roles, evidence": lambda: [
@@ -101,18 +102,6 @@ def _labelled(texts: str | None) -> pd.DataFrame:
     rows = read_labelled("data/labels.csv", texts=texts) if texts else read_labelled("data/sample_answers.jsonl")
     rows = rows[rows["problem"].eq("")]
     return rows.sample(min(4000, len(rows)), random_state=0)
-
-
-def _lexical(rows: pd.DataFrame):
-    """Fit the simple model of docs/verdict.md."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    return make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-        LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
-    ).fit(rows["answer"], rows["label"])
 
 
 def _cross_encoder(frame: pd.DataFrame, model) -> tuple[Callable[[], object] | None, str]:

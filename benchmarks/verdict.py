@@ -280,18 +280,13 @@ def run_ablation(name: str) -> dict[str, Any]:
 
 
 def _simple(name: str, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline
-
     from pqnlp.evaluation import calibration_error
+    from pqnlp.training import bag_of_words
 
     if name == "majority":
         said, extra = np.full(len(test), train["label"].mode()[0], dtype=object), {}
     else:  # as in the model card
-        model = make_pipeline(
-            TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-            LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
-        ).fit(train["answer"], train["label"])
+        model = bag_of_words().fit(train["answer"], train["label"])
         probabilities = model.predict_proba(test["answer"])
         said = model.classes_[probabilities.argmax(1)]
         right = said == test["label"].to_numpy(dtype=object)

