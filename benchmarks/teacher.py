@@ -33,7 +33,7 @@ def main() -> None:
     shares, part = read_teacher("data/teacher.csv", rows["id"])
     unseen = (part.eq(UNSEEN) & shares.notna().all(axis=1)).to_numpy()
     known = {name: list(rows[name]) for name in ("reason", "evidence", "roles", "verdicts")}
-    known |= {"groups": rows["group"], "unseen": unseen}
+    known |= {"groups": rows["group"], "chosen_on": unseen}
 
     pupil = AnswerClassifier(n_jobs=given.jobs).fit(rows, rows["label"], **known)
     taught = AnswerClassifier(n_jobs=given.jobs).fit(rows, rows["label"], teacher=shares, **known)

@@ -7,7 +7,7 @@
 for each configuration below; all are fixed here beforehand, and nothing is chosen by what comes out. Each result goes to
 docs/verdict.json when it is there, and what stands there is not run again without --redo. Fits of a layer that several
 configurations share are kept in a folder (--cache) under a digest of what went into them. `write` draws the figures and
-puts the tables into docs/verdict.md. A full fit takes about four minutes of one core.
+puts the tables into docs/verdict.md. A full fit takes about nine minutes of one core.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from pqnlp.bootstrap import confusion_columns, figures_of, interval, resampled_s
 from pqnlp.classifier import AnswerClassifier
 from pqnlp.codebook import ASK_KINDS, LABELS, REASONS
 from pqnlp.features import SentenceFeatures
+from pqnlp.network import AnswerNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "verdict.json"
@@ -45,9 +45,7 @@ CHANGE = "2024-07-05"
 #: Ids count up in order of tabling. None of the labelled pairs has one between 1,719,944 and 1,721,288; the former is before
 #: Parliament was dissolved in May 2024 and nothing was tabled until July, the latter was tabled on 17 July.
 FIRST_ID_AFTER = 1_720_000
-#: The labels there were when the configurations were fixed: the first rows of data/labels.csv. The shipped model has more.
-LABELS_USED = 17_280
-SIZES = {600: 2, 1200: 2, 2400: 1, 4800: 1, 9600: 1}
+SIZES = {600: 2, 1200: 2, 2400: 1, 4800: 1, 9600: 1, 19200: 1}
 ASK_SIZES = {0: 1, 300: 1, 700: 1}
 RESAMPLES = 2000
 #: Rows that a label must have within a kind of pairs for its F1 to be given.
@@ -64,7 +62,7 @@ def read_rows(texts: str) -> pd.DataFrame:
     from pqnlp.question import addressee
     from pqnlp.splits import hold_out
 
-    labels = pd.read_csv(ROOT / "data" / "labels.csv", dtype={"id": str}).head(LABELS_USED)
+    labels = pd.read_csv(ROOT / "data" / "labels.csv", dtype={"id": str})
     rows = read_labelled(labels, texts=texts)
     rows, _ = check_labels(rows[rows["problem"].isin(("", "duplicate_id"))].reset_index(drop=True))
     rows = hold_out(rows, splits=ROOT / "data" / "splits.csv").rows
@@ -103,10 +101,41 @@ class RememberedRegression(LogisticRegression):
         return self
 
 
+class RememberedNetwork(AnswerNetwork):
+    """A network whose fits are looked up by what goes into them."""
+
+    folder: Path
+
+    def fit(self, sentences, questions, whole, owner, target, sentence_target, *, sample_weight=None):
+        import joblib
+
+        told = hashlib.blake2b(repr(self.get_params()).encode(), digest_size=16)
+        sparse = (part for rows in (sentences, questions) for part in (rows.data, rows.indices, rows.indptr))
+        for part in (*sparse, whole, owner, target, sentence_target, sample_weight):
+            told.update(b"" if part is None else np.ascontiguousarray(part).view(np.uint8).data)
+        path = self.folder / f"{told.hexdigest()}.joblib"
+        if not path.exists():
+            unfinished = path.with_suffix(f".{os.getpid()}")
+            fitted = AnswerNetwork(**self.get_params())
+            fitted.fit(sentences, questions, whole, owner, target, sentence_target, sample_weight=sample_weight)
+            joblib.dump((fitted.question_columns_, fitted.weights_), unfinished)
+            os.replace(unfinished, path)
+        self.question_columns_, self.weights_ = joblib.load(path)
+        return self
+
+
 class Remembering(AnswerClassifier):
     """The library's classifier, with layers whose fits are looked up where there is a folder for them."""
 
     folder: Path | None = None
+
+    def _network(self):
+        network = super()._network()
+        if self.folder is None:
+            return network
+        remembered = RememberedNetwork(**network.get_params())
+        remembered.folder = self.folder
+        return remembered
 
     def _models(self):
         *regressions, tagger = super()._models()
@@ -128,37 +157,59 @@ class WithoutFrames(Remembering):
 
 
 class WithoutQuestions(Remembering):
-    """The document layer does not see the n-grams of the asks."""
+    """Neither the document layer nor the network sees the n-grams of the asks."""
 
-    def _documents(self, read, n):
-        return super()._documents(replace(read, questions=sp.csr_matrix(read.questions.shape, dtype=np.float32)), n)
+    def _asked(self, read):
+        return sp.csr_matrix(read.questions.shape, dtype=np.float32)
 
 
 class DocumentsAlone(Remembering):
     """The last layer reads what the document layer says, and nothing else."""
 
-    def _stack(self, pairs, sentence, document, role, owner):
+    def _stack(self, whole, sentence, document, network, role, owner):
         return np.log(np.clip(document, 1e-4, 1))
+
+
+class NetworkAlone(Remembering):
+    """The last layer reads what the network says of the answer, and nothing else."""
+
+    def _stack(self, whole, sentence, document, network, role, owner):
+        return np.log(np.clip(network, 1e-4, 1))
+
+
+class WithoutTrees(Remembering):
+    """The last layer is the linear model alone."""
+
+    def _fit_parsed(self, *given):
+        with mock.patch.object(library, "_TREE_SHARES", (0.0,)):
+            super()._fit_parsed(*given)
 
 
 class SentencesAlone(Remembering):
     """The last layer reads what the sentence layer says, the kinds of ask and the sizes."""
 
-    def _stack(self, pairs, sentence, document, role, owner):
-        return super()._stack(pairs, sentence, np.ones_like(document), None, owner)
+    def _stack(self, whole, sentence, document, network, role, owner):
+        return super()._stack(whole, sentence, np.ones_like(document), None, None, owner)
 
 
+#: The rounds of labels (data/README.md); the holding replies were labelled with the fourth.
+ROUNDS = ("first", "unsure", "mixed", "rest", "holding")
 #: Name of the configuration to the classifier, the rounds of labels and whether roles are taught.
+_NO_NETWORK = {"network_rows": 10**9}
 ABLATIONS: dict[str, tuple[type, dict, tuple[str, ...], bool]] = {
-    "everything": (Remembering, {}, ("first", "unsure", "mixed"), True),
-    "without frames": (WithoutFrames, {}, ("first", "unsure", "mixed"), True),
-    "without the third round": (Remembering, {}, ("first", "unsure"), True),
-    "without the second and third rounds": (Remembering, {}, ("first",), True),
-    "without question n-grams": (WithoutQuestions, {}, ("first", "unsure", "mixed"), True),
-    "without roles": (Remembering, {}, ("first", "unsure", "mixed"), False),
-    "likeliest label": (Remembering, {"decision": "likeliest"}, ("first", "unsure", "mixed"), True),
-    "document layer alone": (DocumentsAlone, {}, ("first", "unsure", "mixed"), True),
-    "sentence layer alone": (SentencesAlone, {}, ("first", "unsure", "mixed"), True),
+    "everything": (Remembering, {}, ROUNDS, True),
+    "without the network": (Remembering, _NO_NETWORK, ROUNDS, True),
+    "without the network and trees": (WithoutTrees, _NO_NETWORK, ROUNDS, True),
+    "without trees": (WithoutTrees, {}, ROUNDS, True),
+    "without frames": (WithoutFrames, {}, ROUNDS, True),
+    "without question n-grams": (WithoutQuestions, {}, ROUNDS, True),
+    "without roles": (Remembering, {}, ROUNDS, False),
+    "without the fourth round": (Remembering, {}, ROUNDS[:3], True),
+    "the first round alone": (Remembering, {}, ROUNDS[:1], True),
+    "likeliest label": (Remembering, {"decision": "likeliest"}, ROUNDS, True),
+    "network alone": (NetworkAlone, {}, ROUNDS, True),
+    "document layer alone": (DocumentsAlone, _NO_NETWORK, ROUNDS, True),
+    "sentence layer alone": (SentencesAlone, _NO_NETWORK, ROUNDS, True),
 }
 SIMPLE = ("majority", "TF-IDF and logistic regression")
 
@@ -174,10 +225,11 @@ def fit(
 ):
     """Return a classifier of the kind, fitted as `pqnlp.train` fits, and its threshold for `unsure`."""
     from pqnlp.evaluation import unsure_threshold
+    from pqnlp.training import drawn_alike
 
     model = kind(**settings)
     model.folder = folder
-    known = {"reason": list(train["reason"]), "evidence": list(train["evidence"])}
+    known = {"reason": list(train["reason"]), "evidence": list(train["evidence"]), **drawn_alike(train)}
     if roles and train["roles"].notna().any():
         known["roles"] = list(train["roles"])
     if verdicts and train["verdicts"].notna().any():
@@ -185,7 +237,8 @@ def fit(
     model.fit(train[["question", "answer"]], train["label"], groups=train["group"].to_numpy(), **known)
     chosen = model.decide(model.oof_probabilities_)
     right = model.classes_[chosen] == train["label"].to_numpy(dtype=object)
-    return model, unsure_threshold(model.oof_probabilities_[np.arange(len(chosen)), chosen], right)
+    of = known.get("chosen_on", np.ones(len(train), bool))
+    return model, unsure_threshold(model.oof_probabilities_[np.arange(len(chosen)), chosen][of], right[of])
 
 
 # --- figures ------------------------------------------------------------------------------------------------------
@@ -520,7 +573,7 @@ def ablation_table(results: Results) -> str:
     """Return a row for each configuration, with its distance to the whole on the same draws of held-out rows."""
     found, (true, groups) = _rows(results, "ablation"), _held_out(results)
     whole = macro_f1_draws(true, names(found["everything"]["said"], LABELS), groups) if "everything" in found else None
-    order = [*SIMPLE, "document layer alone", "sentence layer alone"]
+    order = [*SIMPLE, "document layer alone", "sentence layer alone", "network alone"]
     order += [name for name in ABLATIONS if name not in order and name != "everything"] + ["everything"]
     lines = []
     for name in order:
@@ -568,8 +621,7 @@ def slope(points: Points, *, seed: int = 0) -> tuple[float, np.ndarray]:
 def _curve_points(results: Results) -> Points:
     true, groups = _held_out(results)
     rows = list(_rows(results, "curve").values())
-    whole = _rows(results, "ablation").get("everything"), _rows(results, "breakdown").get("shipped")
-    rows += [row for row in whole if row is not None]
+    rows += [row for name, row in _rows(results, "ablation").items() if name == "everything"]
     return [(row["rows"], *macro_f1_draws(true, names(row["said"], LABELS), groups)) for row in rows]
 
 

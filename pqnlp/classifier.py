@@ -1,8 +1,9 @@
 """`AnswerClassifier`: what kind of answer a question got, why, and by which sentence.
 
-Three layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
-outcome; a second linear model reads the whole answer's n-grams; a third reads what both say, pooled over the answer. It is a linear
-model of outcomes and boosted trees of labels, averaged: trees see what columns mean together. The lower layers' predictions that the third is
+Stacked layers. A linear model reads every sentence against the ask and says whether it is the deciding one and of what
+outcome; a second linear model reads the whole answer's n-grams; a small neural network (`pqnlp.network`) reads the sentences, the ask and
+what both are together. The last layer reads what all of these say, pooled over the answer: a linear model of outcomes and boosted trees of labels,
+averaged, since trees see what columns mean together. The lower layers' predictions that the last is
 trained on are out of fold, with equal answers kept in one fold, as in stacked generalisation (Wolpert 1992).
 """
 
@@ -36,6 +37,7 @@ from pqnlp.features import (
     parse_pairs,
     tfidf,
 )
+from pqnlp.network import AnswerNetwork
 from pqnlp.roles import RoleTagger, VerdictTagger, ask_columns
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Analysis:
     ask_evidence : ndarray of int, shape (n_asks,), or None
         Index, within its answer, of the sentence that decided the ask; -1 where it was not addressed.
     of_sentences, of_documents : ndarray, shapes (n_sentences, n_outcomes + 1) and (n, n_outcomes)
-        What the lower layers say; see `AnswerClassifier.committee`.
+        What the lower layers say of the sentences, and the linear one of the whole answers; see `AnswerClassifier.committee`.
     pointed_share : float
         Sentences at least this share as decisive as their answer's most decisive one are shown as evidence.
     """
@@ -159,6 +161,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         Folds for the out-of-fold predictions and the calibration.
     max_iter : int, default 100
         The most iterations of each linear model.
+    network_rows : int, default 1000
+        Rows from which on the neural network is fitted; of fewer it learns little.
     decision : {"macro_f1", "likeliest"}, default "macro_f1"
         How a label follows from the probabilities: so that the macro-F1 over many answers is best, or the likeliest label.
     evidence_coverage : float, default 0.86
@@ -179,6 +183,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
     temperature_, label_temperature_ : float
         By which the log-probabilities of the linear outcomes, and of the labels averaged with the trees', are divided (Guo et al.
         2017), fitted on out-of-fold predictions.
+    network_ : AnswerNetwork or None
     trees_share_ : float
         Weight of the boosted trees beside the linear model in the labels' probabilities: a half, or 0 where they have the higher log loss out
         of fold, as on a few hundred rows.
@@ -212,6 +217,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         max_features=40000,
         n_folds=5,
         max_iter=100,
+        network_rows=1000,
         decision="macro_f1",
         evidence_coverage=0.86,
         teacher_share=0.5,
@@ -225,6 +231,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         self.max_features = max_features
         self.n_folds = n_folds
         self.max_iter = max_iter
+        self.network_rows = network_rows
         self.decision = decision
         self.evidence_coverage = evidence_coverage
         self.teacher_share = teacher_share
@@ -241,7 +248,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         roles: Sequence[Sequence[str] | None] | None = None,
         verdicts: Sequence[Sequence[tuple[int, int, str]] | None] | None = None,
         teacher: "pd.DataFrame | None" = None,
-        unseen: Sequence[bool] | None = None,
+        chosen_on: Sequence[bool] | None = None,
         groups: Sequence | None = None,
         sample_weight: Sequence[float] | None = None,
     ) -> "AnswerClassifier":
@@ -264,9 +271,10 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         teacher : DataFrame, length n, optional
             Probabilities of the outcomes by another model that has not learned from these rows, a column for each outcome;
             missing where there are none. See `pqnlp.teacher`.
-        unseen : sequence of bool, length n, optional
-            Rows that no teacher has learned from. What is chosen out of fold (temperatures, weights of labels, shares) is chosen on these
-            alone: of the others, each fold knows a little, through the teacher. By default all rows.
+        chosen_on : sequence of bool, length n, optional
+            Rows on which what is chosen out of fold is chosen: temperatures, weights of labels, shares. For rows that are not drawn like those
+            that the model is for, as after `pqnlp suggest`, and for those that a teacher has learned from: of these each fold knows
+            a little, through the teacher. By default all rows.
         groups : sequence, optional
             Rows with the same value stay in one fold. By default equal answers do.
         sample_weight : sequence of float, length n, optional
@@ -314,7 +322,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         pairs = parse_pairs(questions, answers)
         weight = _checked_weight(sample_weight, len(answers))
         taught = _checked_teacher(teacher, self.outcomes_, len(answers))
-        chosen_on = np.arange(len(answers)) if unseen is None else np.flatnonzero(np.asarray(unseen, bool))
+        chosen_on = np.arange(len(answers)) if chosen_on is None else np.flatnonzero(np.asarray(chosen_on, bool))
         self._fit_parsed(pairs, outcome, np.asarray(groups), evidence, roles, verdicts, weight, taught, chosen_on)
         return self
 
@@ -339,40 +347,59 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         role_target = _role_target(pairs, roles)
         group = grouping(owner, n)
         self.document_idf_ = [idf_of(group @ read.counts), idf_of(group @ read.frames), idf_of(read.questions)]
-        documents = self._documents(read, n)
+        asked = self._asked(read)
+        documents = self._documents(read, asked, n)
+        whole = _whole_columns(pairs)
         decides = known[owner]
         has_role = None if role_target is None else role_target != ""
         folds = self._folds(target, groups)
-        every = np.ones(len(owner), bool)
-        jobs = []
-        for train, test in [*folds, (np.arange(n), None)]:
-            sentences = every if test is None else np.isin(owner, train)
-            usable, tagged = sentences & decides, None if has_role is None else sentences & has_role
-            jobs.append((train, test, usable, tagged))
-        fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_layers)(
-                self._models(),
-                (read.sentences[usable], sentence_target[usable], _of(sentence_weight, usable)),
-                (documents[train], learned[train], _of(weight, train)),
-                None if tagged is None else (read.sentences[tagged], role_target[tagged]),
+        has_network = n >= self.network_rows
+        parts = [*folds, (np.arange(n), None)]
+        within = [np.isin(owner, train) for train, _ in parts]
+        networks = [
+            delayed(_fit_network)(
+                self._network(),
+                (read.sentences[rows], asked[train], whole[train], np.searchsorted(train, owner[rows])),
+                (learned[train], sentence_target[rows] * decides[rows, None]),
+                _of(weight, train),
             )
-            for train, _, usable, tagged in jobs
-        )
+            for (train, _), rows in zip(parts, within, strict=True)
+            if has_network
+        ]
+        linear = []
+        for (train, _), rows in zip(parts, within, strict=True):
+            usable, tagged = rows & decides, None if has_role is None else rows & has_role
+            linear.append(
+                delayed(_fit_linear)(
+                    self._models(),
+                    (read.sentences[usable], sentence_target[usable], _of(sentence_weight, usable)),
+                    (documents[train], learned[train], _of(weight, train)),
+                    None if tagged is None else (read.sentences[tagged], role_target[tagged]),
+                )
+            )
+        fitted = Parallel(n_jobs=self.n_jobs)([*networks, *linear])
+        networks, linear = fitted[: len(networks)] or [None] * len(parts), fitted[len(networks) :]
         sentence_oof = np.zeros((len(owner), len(self.outcomes_) + 1))
         document_oof = np.zeros((n, len(self.outcomes_)))
+        network_oof = np.zeros((n, len(self.outcomes_))) if has_network else None
         role_oof = np.zeros((len(owner), len(ROLES))) if role_target is not None else None
-        for (_, test, _, _), (sentences, document, tagger) in zip(jobs[:-1], fitted[:-1], strict=True):
-            in_test = np.isin(owner, test)
-            sentence_oof[in_test] = self._proba(sentences, read.sentences[in_test], len(self.outcomes_) + 1)
+        for (_, test), network, (sentences, document, tagger) in zip(folds, networks, linear, strict=False):
+            rows = np.isin(owner, test)
+            sentence_oof[rows], of_network = self._read_sentences(
+                sentences, network, read.sentences[rows], asked[test], whole[test], np.searchsorted(test, owner[rows])
+            )
+            if network is not None:
+                network_oof[test] = of_network
             document_oof[test] = self._proba(document, documents[test], len(self.outcomes_))
             if role_oof is not None:
-                role_oof[in_test] = tagger.predict_proba(read.sentences[in_test])
-        self.sentences_, self.documents_, self.roles_ = fitted[-1]
+                role_oof[rows] = tagger.predict_proba(read.sentences[rows])
+        self.network_ = networks[-1]
+        self.sentences_, self.documents_, self.roles_ = linear[-1]
         for model in (self.sentences_, self.documents_, None if self.roles_ is None else self.roles_.model_):
             if model is not None:  # as saved, so that a loaded model predicts the same
                 model.coef_ = model.coef_.astype(np.float16).astype(np.float32)
 
-        stacked = self._stack(pairs, sentence_oof, document_oof, role_oof, owner)
+        stacked = self._stack(whole, sentence_oof, document_oof, network_oof, role_oof, owner)
         label = self.label_of_outcome_[target]
         raw, by_trees = np.zeros((n, len(self.outcomes_))), np.zeros((n, len(self.classes_)))
         fitted = Parallel(n_jobs=self.n_jobs)(
@@ -418,7 +445,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 "The rows are too few, or too alike, to cross-validate: give more rows with different answers."
             )
-        return [(train, test) for train, test in folds if len(test) and len(np.unique(target[train])) > 1]
+        return [
+            (np.sort(train), np.sort(test)) for train, test in folds if len(test) and len(np.unique(target[train])) > 1
+        ]
 
     def _models(self):
         """Return the lower layers, not yet fitted: of sentences, of documents, of roles."""
@@ -428,6 +457,9 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             LogisticRegression(C=self.document_C, **options),
             RoleTagger(max_iter=self.max_iter),
         )
+
+    def _network(self):
+        return AnswerNetwork(random_state=self.random_state)
 
     @staticmethod
     def _proba(model, rows, width: int) -> np.ndarray:
@@ -439,24 +471,36 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             out[:, model.classes_] = model.predict_proba(rows)
         return out
 
-    def _documents(self, read: Features, n: int) -> sp.csr_matrix:
+    def _asked(self, read: Features) -> sp.csr_matrix:
+        return tfidf(read.questions, self.document_idf_[2])
+
+    def _documents(self, read: Features, asked: sp.csr_matrix, n: int) -> sp.csr_matrix:
         group = grouping(read.owner, n)
-        grams = (group @ read.counts, group @ read.frames, read.questions)
-        blocks = [tfidf(counts, idf) for counts, idf in zip(grams, self.document_idf_, strict=True)]
-        blocks.append(sp.csr_matrix(_pooled_max(read.structure, read.owner, n)))
-        return sp.hstack(blocks, format="csr", dtype=np.float32)
+        said = [
+            tfidf(group @ rows, idf) for rows, idf in zip((read.counts, read.frames), self.document_idf_, strict=False)
+        ]
+        structure = sp.csr_matrix(_pooled_max(read.structure, read.owner, n))
+        return sp.hstack([*said, asked, structure], format="csr", dtype=np.float32)
+
+    def _read_sentences(self, sentences, network, rows, asked, whole, owner):
+        """Return what the linear model and the network say of sentences, averaged, and what the network says of the answers."""
+        of_sentences = self._proba(sentences, rows, len(self.outcomes_) + 1)
+        if network is None:
+            return of_sentences, None
+        answers, by_network = network.predict_proba(rows, asked, whole, owner)
+        return (of_sentences + by_network) / 2, answers
 
     def _sentence_columns(self, sentence, role):
         return sentence if role is None else np.hstack([sentence, role])
 
-    def _stack(self, pairs, sentence, document, role, owner):
+    def _stack(self, whole, sentence, document, network, role, owner):
         columns = self._sentence_columns(sentence, role)
-        n = len(pairs)
+        n = len(whole)
         first = np.searchsorted(owner, np.arange(n))
         highest = _pooled_max(columns, owner, n)
         any_of = 1 - np.exp(grouping(owner, n) @ np.log1p(-np.clip(columns, 0, 0.999)))
-        whole = np.hstack([kind_columns(pairs), kind_columns(pairs, main=True), _sizes(pairs)])
-        return np.hstack([_log(highest), _log(any_of), _log(columns[first]), _log(document), whole])
+        answers = [_log(said) for said in (document, network) if said is not None]
+        return np.hstack([_log(highest), _log(any_of), _log(columns[first]), *answers, whole])
 
     def _last_models(self):
         """Return the last layer, not yet fitted: a linear model of outcomes and trees of labels."""
@@ -501,10 +545,11 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             return Analysis([], empty, none, np.zeros(0), None, None, None, none, none, self.pointed_share_)
         read = self.features_.transform(pairs)
         owner = read.owner
-        sentence = self._proba(self.sentences_, read.sentences, len(self.outcomes_) + 1)
-        document = self._proba(self.documents_, self._documents(read, n), len(self.outcomes_))
+        asked, whole = self._asked(read), _whole_columns(pairs)
+        sentence, by_network = self._read_sentences(self.sentences_, self.network_, read.sentences, asked, whole, owner)
+        document = self._proba(self.documents_, self._documents(read, asked, n), len(self.outcomes_))
         role = self.roles_.predict_proba(read.sentences) if self.roles_ is not None else None
-        stacked = self._stack(pairs, sentence, document, role, owner)
+        stacked = self._stack(whole, sentence, document, by_network, role, owner)
         raw = self._proba(self.stack_, stacked, len(self.outcomes_))
         outcomes = self._calibrated(raw, self._proba(self.trees_, stacked, len(self.classes_)))
         verdicts = evidence = None
@@ -649,8 +694,13 @@ def _in_precision(model, dtype):
     return model
 
 
-def _fit_layers(models, sentences, documents, roles):
-    """Fit the lower layers on rows of some pairs; sentences without a second outcome, and no roles, give None."""
+def _fit_network(network, columns, targets, weight):
+    with one_thread():
+        return network.fit(*columns, *targets, sample_weight=weight)
+
+
+def _fit_linear(models, sentences, documents, roles):
+    """Fit the linear layers on rows of some pairs; sentences without a second outcome, and no roles, give None."""
     of_sentences, of_documents, tagger = models
     with one_thread():
         known = (sentences[1].any(0)).sum() > 1
@@ -660,12 +710,12 @@ def _fit_layers(models, sentences, documents, roles):
 
 
 #: Shares of an outcome below this are left out of what a row teaches; each kept one costs a copy of the row.
-_LEAST_SHARE = 0.04
+_LEAST_TAUGHT = 0.1
 
 
 def _fit_softly(model, X, target, weight):
     """Fit a classifier on shares of the outcomes, one column each: rows are repeated for each outcome and weighted by its share."""
-    kept = np.where(target >= _LEAST_SHARE, target, 0)
+    kept = np.where(target >= _LEAST_TAUGHT, target, 0)
     row, outcome = np.nonzero(kept)
     share = kept[row, outcome] / kept.sum(1)[row]
     if len(row) == len(target):  # each row has one outcome
@@ -691,6 +741,11 @@ def _sizes(pairs: Sequence[ParsedPair]) -> np.ndarray:
     sentences = np.array([len(pair.spans) for pair in pairs])[:, None]
     asks = np.array([len(pair.question.asks) for pair in pairs])[:, None]
     return np.hstack([sentences <= [1, 2, 4, 8], asks <= [1, 2, 4]]).astype(float)
+
+
+def _whole_columns(pairs: Sequence[ParsedPair]) -> np.ndarray:
+    """Tell the kinds of each pair's asks, of the main one, and the sizes of both texts."""
+    return np.hstack([kind_columns(pairs), kind_columns(pairs, main=True), _sizes(pairs)])
 
 
 def _log(p: np.ndarray) -> np.ndarray:

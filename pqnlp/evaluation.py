@@ -51,8 +51,14 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 
     return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in parts) / len(order))
 
 
-def unsure_threshold(confidence: np.ndarray, right: np.ndarray, *, accuracy: float = 0.95, least: int = 50) -> float:
-    """Choose the smallest probability above which labels are right at least as often as asked.
+def unsure_threshold(
+    confidence: np.ndarray, right: np.ndarray, *, accuracy: float = 0.95, sureness: float = 0.9
+) -> float:
+    """Choose the smallest probability above which labels are, surely enough, right at least as often as asked.
+
+    Surely: the lower bound of Clopper and Pearson (1934), which has this confidence, is at or above the accuracy. Of a threshold above which
+    just so many of the rows at hand are right, fewer would be right among others half of the time. See Geifman and El-Yaniv (2017) on
+    selective classification with guaranteed risk; they allow for the search among thresholds besides.
 
     Parameters
     ----------
@@ -60,17 +66,22 @@ def unsure_threshold(confidence: np.ndarray, right: np.ndarray, *, accuracy: flo
         Probability of the label given, held-out or out-of-fold.
     right : ndarray of bool, shape (n,)
     accuracy : float, default 0.95
-    least : int, default 50
-        Rows that must be kept for a threshold to count.
+    sureness : float, default 0.9
+        Confidence of the bound, one-sided. At 0.9 no fewer than 45 rows, all right, make a threshold.
 
     Returns
     -------
     float
         1.0 where no threshold reaches the accuracy.
     """
+    from scipy.special import betaincinv
+
     order = np.argsort(-confidence, kind="stable")
-    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((share >= accuracy) & (np.arange(1, len(order) + 1) >= min(least, len(order))))
+    hits, kept = np.cumsum(right[order]), np.arange(1, len(order) + 1)
+    # Rows of equal probability are kept together.
+    last = np.append(confidence[order][1:] < confidence[order][:-1], True)
+    bound = np.where(hits > 0, betaincinv(np.maximum(hits, 1), kept - hits + 1, 1 - sureness), 0.0)
+    enough = np.flatnonzero((bound >= accuracy) & last)
     return float(confidence[order[enough[-1]]]) if len(enough) else 1.0
 
 

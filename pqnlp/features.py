@@ -12,8 +12,10 @@ it will be reopened and "we have no plans to [other]" to another. N-grams of fra
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -157,6 +159,7 @@ _SOUGHT = 3
 _COMMON = 0.004
 
 
+@lru_cache(maxsize=50_000)
 def _signs(word: str) -> int:
     """Return what a word is evidence of by itself, as bits."""
     if word[0] in "0£$€":
@@ -491,15 +494,14 @@ def _cue_columns(pairs: Sequence[ParsedPair], owner: np.ndarray):
     matcher = _matcher()
     n_rows = len(owner)
     phrases = np.zeros((n_rows, len(matcher.phrases)), np.float32)
-    row = 0
+    first, rows, found = 0, [], []
     for pair in pairs:
         starts = [start for start, _ in pair.spans]
-        at = np.array(starts)
-        hits = matcher.find(pair.answer.lower().replace("’", "'")) if pair.answer else []
-        if hits:
-            offsets, which = np.array(hits).T
-            phrases[row + np.maximum(np.searchsorted(at, offsets, side="right") - 1, 0), which] = 1
-        row += len(starts)
+        for offset, which in matcher.find(pair.answer.lower().replace("’", "'")) if pair.answer else ():
+            rows.append(first + max(bisect_right(starts, offset) - 1, 0))
+            found.append(which)
+        first += len(starts)
+    phrases[rows, found] = 1
     class_of = np.zeros((len(matcher.phrases), len(matcher.classes)), np.float32)
     class_of[np.arange(len(matcher.phrases)), matcher.class_of] = 1
     classes = np.minimum(phrases @ class_of, 1)

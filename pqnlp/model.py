@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "add_recogniser", "load", "peek", "save"]
 
-FORMAT = 3
+FORMAT = 4
 _FILE = "model.skops"
 _MANIFEST = "manifest.json"
 _CARD = "README.md"
@@ -41,6 +41,7 @@ ORGANISATIONS = "organisations.json"
 _TRUSTED = (
     "pqnlp.classifier.AnswerClassifier",
     "pqnlp.features.SentenceFeatures",
+    "pqnlp.network.AnswerNetwork",
     "pqnlp.ngrams.NgramTable",
     "pqnlp.roles.RoleTagger",
     "pqnlp.roles.VerdictTagger",

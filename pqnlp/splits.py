@@ -26,7 +26,8 @@ class Split:
     Attributes
     ----------
     rows : DataFrame
-        With ``split`` ("train" or "test") and ``group``; rows that must be on neither side are gone.
+        With ``split`` ("train" or "test") and ``group``; rows that must be on neither side are gone. By a table of splits also with
+        ``drawn`` (bool): whether the table has the row.
     tied : int
         Rows whose answer equals or nearly equals that of another row.
     tied_groups : int
@@ -199,6 +200,7 @@ def _from_table(rows: "pd.DataFrame", splits: str | Path) -> Split:
     gone = ~test & np.isin(near, near[test])
     if gone.any():
         done.removed["near-duplicates of held-out answers"] = int(gone.sum())
+    out["drawn"] = out["split"].notna()
     out["split"] = out["split"].fillna("train")
     ungrouped = out["group"].isna().to_numpy()
     out.loc[ungrouped, "group"] = table["group"].max() + 1 + near[ungrouped] if not ungrouped.all() else near

@@ -19,7 +19,7 @@ from pqnlp.splits import Split, hold_out, split_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["baselines", "split_rows", "train"]
+__all__ = ["baselines", "drawn_alike", "split_rows", "train"]
 
 #: Rows of a label that there must be to train on.
 LEAST_ROWS = 5
@@ -185,7 +185,7 @@ def train(
     lacking = sorted(set(train["label"]) - set(test["label"])) if len(test) else []
     if lacking:
         notices.append(f"No held-out row has the label {', '.join(map(repr, lacking))}: macro-F1 counts it as 0.")
-    fit_params = _fit_params(train, annotated, weight)
+    fit_params = _fit_params(train, annotated, weight) | drawn_alike(train)
     if teacher is not None:
         fit_params |= _taught(teacher, train)
     classifier = AnswerClassifier(**{"random_state": seed, "n_jobs": jobs, **(parameters or {})})
@@ -202,8 +202,8 @@ def train(
     classifier.fit(train, train["label"], groups=train["group"], **fit_params)
     said, confidence = classifier.labels_given(classifier.oof_probabilities_)
     right = said == train["label"].to_numpy(dtype=object)
-    unseen = fit_params.get("unseen", np.ones(len(train), bool))
-    threshold = unsure_threshold(confidence[unseen], right[unseen])
+    chosen_on = fit_params.get("chosen_on", np.ones(len(train), bool))
+    threshold = unsure_threshold(confidence[chosen_on], right[chosen_on])
     say("measuring")
     scores = measure(classifier, test, threshold) if len(test) else {}
     simple = baselines(train, test) if len(test) else {}
@@ -213,7 +213,7 @@ def train(
             simple["shipped_model"] = _measure_shipped(test)
         else:
             notices.append("The shipped model is not compared: it was fitted on near-duplicates of held-out answers.")
-    training = _record(train, test, split, own, inferred, weight, tuning, classifier, papers)
+    training = _record(train, test, split, own, inferred, weight, tuning, classifier, chosen_on)
     name = name or Path(output).resolve().name
     text = papers.pop("card", "")
     if splits is None and len(test) and rows["id"].is_unique:
@@ -374,7 +374,32 @@ def _taught(path: str | Path, train: "pd.DataFrame") -> dict[str, Any]:
             + (f" Not among them: {', '.join(map(repr, unknown[:5]))}." if unknown else "")
         )
     shares, part = read_teacher(path, train["id"])
-    return {"teacher": shares, "unseen": (part == UNSEEN).to_numpy()}
+    return {"teacher": shares, "chosen_on": (part == UNSEEN).to_numpy()}
+
+
+#: Of fewer rows, thresholds and weights would depend on chance.
+_LEAST_DRAWN = 1000
+
+
+def drawn_alike(train: "pd.DataFrame") -> dict[str, Any]:
+    """Return as ``chosen_on`` the rows that a table of splits has, if it has many and lacks others.
+
+    They are drawn as the held-out ones are. The others were added for training, often because they are hard, and a threshold above which 95 %
+    of these are right is too high elsewhere.
+
+    Parameters
+    ----------
+    train : DataFrame
+        With a column ``drawn`` where a table of splits was given; see `pqnlp.splits.Split`.
+
+    Returns
+    -------
+    dict
+        Empty where all rows count. For `pqnlp.classifier.AnswerClassifier.fit`.
+    """
+    if "drawn" not in train.columns or train["drawn"].all() or train["drawn"].sum() < _LEAST_DRAWN:
+        return {}
+    return {"chosen_on": train["drawn"].to_numpy(bool)}
 
 
 def _doubts(scores: dict, simple: dict, threshold: float) -> list[str]:
@@ -382,8 +407,8 @@ def _doubts(scores: dict, simple: dict, threshold: float) -> list[str]:
     doubts = []
     if threshold >= 1:
         doubts.append(
-            "No probability is high enough for 95 % to be right: every label will be flagged unsure. More labels help; a "
-            "lower threshold can be asked for (--unsure-below)."
+            "No probability is so high that 95 % of the labels would surely be right: every label will be flagged unsure. More labels "
+            "help; a lower threshold can be asked for (--unsure-below)."
         )
     better = [name for name in ("tfidf_logistic_regression", "majority") if name in simple]
     better = [name for name in better if simple[name]["macro_f1"] > scores["macro_f1"]]
@@ -396,7 +421,7 @@ def _doubts(scores: dict, simple: dict, threshold: float) -> list[str]:
     return doubts
 
 
-def _record(train, test, split: Split, own, inferred, weight, tuning, classifier, papers) -> dict[str, Any]:
+def _record(train, test, split: Split, own, inferred, weight, tuning, classifier, chosen_on) -> dict[str, Any]:
     """Return what the manifest says of the training."""
     record = {
         "rows": len(train),
@@ -404,6 +429,7 @@ def _record(train, test, split: Split, own, inferred, weight, tuning, classifier
         "held_out_by": split.by,
         "tied_rows": split.tied,
         "tied_groups": split.tied_groups,
+        "chosen_on_rows": int(chosen_on.sum()),
         "removed": split.removed,
         "ids_sha256": ids_digest(train["id"]),
         "labels": {str(k): int(v) for k, v in train["label"].value_counts().items()},

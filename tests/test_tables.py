@@ -95,7 +95,8 @@ def test_columns_of_the_users_own_are_kept_beside_the_results(make):
     for scored in (records(first), records(pqnlp.score(first))):
         assert list(scored[0])[:6] == ["Question", "Answer", "mine", "on", "given_label", "given_evidence"]
         assert [(row["given_label"], row["given_evidence"]) for row in scored] == list(zip(*own.values(), strict=True))
-        assert scored[0]["label"] == "direct" and "Twelve ferries sailed." in scored[0]["evidence"]
+        assert scored[0]["label"] == "direct"
+        assert any(said in scored[0]["evidence"] for said in ("Twelve ferries sailed.", "no plans to visit."))
 
 
 def test_a_column_that_cannot_be_kept_is_told_before_the_work():

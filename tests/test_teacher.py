@@ -73,7 +73,7 @@ class TestLearningFromATeacher:
         frame = pairs()
         frame.loc[::4, ["label", "reason"]] = ["evasive", "deferred"]  # some rows are wrong
         right = frame["answer"].str.startswith("There were").eq(frame["label"] == "direct").to_numpy()
-        sure, unsure = (fitted(frame, unseen=rows).temperature_ for rows in (right, ~right))
+        sure, unsure = (fitted(frame, chosen_on=rows).temperature_ for rows in (right, ~right))
         assert sure < fitted(frame).temperature_ < unsure
 
     @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def pairs():
 
 
 @pytest.mark.parametrize(
-    "name", ["without frames", "without question n-grams", "document layer alone", "sentence layer alone"]
+    "name",
+    ["without frames", "without question n-grams", "document layer alone", "sentence layer alone", "without trees"],
 )
 def test_what_is_taken_out_has_no_say(pairs, name, tmp_path):
     kind, settings, _, _ = verdict.ABLATIONS[name]
@@ -84,6 +85,9 @@ def test_what_is_taken_out_has_no_say(pairs, name, tmp_path):
     whole, _ = verdict.fit(verdict.Remembering, pairs, n_folds=2)
     if name == "without frames":
         assert model.features_.frames_.size == 1 < whole.features_.frames_.size
+        return
+    if name == "without trees":
+        assert model.trees_share_ == 0
         return
     if name == "document layer alone":
         assert model.stack_.n_features_in_ == len(model.outcomes_)
@@ -100,11 +104,19 @@ def test_what_is_taken_out_has_no_say(pairs, name, tmp_path):
     assert whole.documents_.coef_[:, asked].any()
 
 
+def test_the_network_alone_or_left_out(pairs):
+    alone, _ = verdict.fit(verdict.NetworkAlone, pairs, n_folds=2, network_rows=0)
+    assert alone.stack_.n_features_in_ == len(alone.outcomes_)
+    kind, settings, *_ = verdict.ABLATIONS["without the network"]
+    assert verdict.fit(kind, pairs, n_folds=2, **settings)[0].network_ is None
+
+
 def test_fits_that_are_looked_up_are_the_same(pairs, tmp_path):
-    first, _ = verdict.fit(verdict.Remembering, pairs, folder=tmp_path, n_folds=2)
+    settings = {"n_folds": 2, "network_rows": 0}
+    first, _ = verdict.fit(verdict.Remembering, pairs, folder=tmp_path, **settings)
     count = len(list(tmp_path.iterdir()))
-    again, _ = verdict.fit(verdict.Remembering, pairs, folder=tmp_path, n_folds=2)
-    plain, _ = verdict.fit(verdict.Remembering, pairs, n_folds=2)
-    assert count == len(list(tmp_path.iterdir())) == 2 * (2 + 1)
+    again, _ = verdict.fit(verdict.Remembering, pairs, folder=tmp_path, **settings)
+    plain, _ = verdict.fit(verdict.Remembering, pairs, **settings)
+    assert count == len(list(tmp_path.iterdir())) == 3 * (2 + 1)
     for model in (again, plain):
         assert np.array_equal(first.predict_proba(pairs), model.predict_proba(pairs))
