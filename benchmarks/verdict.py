@@ -900,7 +900,7 @@ def _draw_points(axis, points: Points, colour: str, mark: str, name: str) -> Non
     axis.fill_between(sizes, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
     axis.set_xscale("log")
     # A size too near the one before it has no name at the axis.
-    named = [size for k, size in enumerate(sizes) if k == len(sizes) - 1 or sizes[k + 1] > 1.5 * size]
+    named = [size for k, size in enumerate(sizes) if k == len(sizes) - 1 or sizes[k + 1] > 1.8 * size]
     axis.set_xticks(named, [f"{size:,}" for size in named])
     axis.xaxis.set_minor_locator(NullLocator())
 
