@@ -621,7 +621,8 @@ def slope(points: Points, *, seed: int = 0) -> tuple[float, np.ndarray]:
 def _curve_points(results: Results) -> Points:
     true, groups = _held_out(results)
     rows = list(_rows(results, "curve").values())
-    rows += [row for name, row in _rows(results, "ablation").items() if name == "everything"]
+    whole = _rows(results, "ablation").get("everything")
+    rows += [] if whole is None else [whole]
     return [(row["rows"], *macro_f1_draws(true, names(row["said"], LABELS), groups)) for row in rows]
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -356,7 +357,8 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
         has_network = n >= self.network_rows
         parts = [*folds, (np.arange(n), None)]
         within = [np.isin(owner, train) for train, _ in parts]
-        networks = [
+        # Made one by one as they are fitted: each job has its own copy of most rows.
+        networks = (
             delayed(_fit_network)(
                 self._network(),
                 (read.sentences[rows], asked[train], whole[train], np.searchsorted(train, owner[rows])),
@@ -365,20 +367,19 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             )
             for (train, _), rows in zip(parts, within, strict=True)
             if has_network
-        ]
-        linear = []
-        for (train, _), rows in zip(parts, within, strict=True):
-            usable, tagged = rows & decides, None if has_role is None else rows & has_role
-            linear.append(
-                delayed(_fit_linear)(
-                    self._models(),
-                    (read.sentences[usable], sentence_target[usable], _of(sentence_weight, usable)),
-                    (documents[train], learned[train], _of(weight, train)),
-                    None if tagged is None else (read.sentences[tagged], role_target[tagged]),
-                )
+        )
+        linear = (
+            delayed(_fit_linear)(
+                self._models(),
+                (read.sentences[rows & decides], sentence_target[rows & decides], _of(sentence_weight, rows & decides)),
+                (documents[train], learned[train], _of(weight, train)),
+                None if has_role is None else (read.sentences[rows & has_role], role_target[rows & has_role]),
             )
-        fitted = Parallel(n_jobs=self.n_jobs)([*networks, *linear])
-        networks, linear = fitted[: len(networks)] or [None] * len(parts), fitted[len(networks) :]
+            for (train, _), rows in zip(parts, within, strict=True)
+        )
+        fitted = Parallel(n_jobs=self.n_jobs)(chain(networks, linear))
+        linear = fitted[-len(parts) :]
+        networks = fitted[: len(parts)] if has_network else [None] * len(parts)
         sentence_oof = np.zeros((len(owner), len(self.outcomes_) + 1))
         document_oof = np.zeros((n, len(self.outcomes_)))
         network_oof = np.zeros((n, len(self.outcomes_))) if has_network else None
@@ -445,9 +446,7 @@ class AnswerClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 "The rows are too few, or too alike, to cross-validate: give more rows with different answers."
             )
-        return [
-            (np.sort(train), np.sort(test)) for train, test in folds if len(test) and len(np.unique(target[train])) > 1
-        ]
+        return [(train, test) for train, test in folds if len(test) and len(np.unique(target[train])) > 1]
 
     def _models(self):
         """Return the lower layers, not yet fitted: of sentences, of documents, of roles."""

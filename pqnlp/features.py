@@ -15,7 +15,6 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -159,7 +158,6 @@ _SOUGHT = 3
 _COMMON = 0.004
 
 
-@lru_cache(maxsize=50_000)
 def _signs(word: str) -> int:
     """Return what a word is evidence of by itself, as bits."""
     if word[0] in "0£$€":

@@ -125,7 +125,8 @@ class AnswerNetwork(BaseEstimator):
         steps = max(self.epochs, int(np.ceil(self.least_steps / batches))) * batches
         warm_up = min(_WARM_UP, steps // 3)
         bounds = np.searchsorted(owner, np.arange(n + 1))
-        mean, averaged, step = None, 0, 0
+        mean = {name: np.zeros_like(value) for name, value in weights.items()}
+        averaged = step = 0
         while step < steps:
             for chosen in np.array_split(rng.permutation(n), batches):
                 rate = self.learning_rate * (1 - step / steps) * min(1.0, (step + 1) / (warm_up + 1))
@@ -135,8 +136,6 @@ class AnswerNetwork(BaseEstimator):
                 adam.step(weights, self._gradients(weights, batch, *taught, rng), rate)
                 if step > _AVERAGED_FROM * steps and (step % _AVERAGED_EVERY == 0 or step == steps):
                     averaged += 1
-                    if mean is None:
-                        mean = {name: value.copy() for name, value in weights.items()}
                     for name, value in weights.items():
                         mean[name] += (value - mean[name]) / averaged
         self.weights_ = {name: _as_saved(value, name) for name, value in mean.items()}
@@ -158,10 +157,10 @@ class AnswerNetwork(BaseEstimator):
         of_sentences : ndarray, shape (n_sentences, n_outcomes + 1)
         """
         bounds = np.searchsorted(owner, np.arange(len(whole) + 1))
-        questions = questions[:, self.question_columns_]
+        questions, whole = questions[:, self.question_columns_], whole.astype(np.float32)
         answers, of_sentences = [], []
         for chosen in np.array_split(np.arange(len(whole)), max(1, -(-len(whole) // _READ_AT_ONCE))):
-            batch = _Batch(sentences, questions, whole.astype(np.float32), bounds, chosen, learn=False)
+            batch = _Batch(sentences, questions, whole, bounds, chosen, learn=False)
             read = _forward(self.weights_, batch)
             answers.append(_softmax(read["out"]))
             of_sentences.append(_softmax(read["said"]))

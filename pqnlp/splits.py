@@ -151,7 +151,7 @@ def group_folds(target, groups, n_folds: int, seed: int):
     Returns
     -------
     list of (ndarray, ndarray)
-        Training and test rows of each fold.
+        Training and test rows of each fold, in ascending order.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 

@@ -13,7 +13,9 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 import pqnlp
+from pqnlp.classifier import AnswerClassifier
 from pqnlp.codebook import LABELS
+from pqnlp.network import AnswerNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,6 +106,13 @@ def test_what_is_taken_out_has_no_say(pairs, name, tmp_path):
     assert whole.documents_.coef_[:, asked].any()
 
 
+@pytest.fixture
+def _short(monkeypatch):
+    """Networks of a few steps: how well they read is not looked at."""
+    monkeypatch.setattr(AnswerClassifier, "_network", lambda self: AnswerNetwork(least_steps=6))
+
+
+@pytest.mark.usefixtures("_short")
 def test_the_network_alone_or_left_out(pairs):
     alone, _ = verdict.fit(verdict.NetworkAlone, pairs, n_folds=2, network_rows=0)
     assert alone.stack_.n_features_in_ == len(alone.outcomes_)
@@ -111,6 +120,7 @@ def test_the_network_alone_or_left_out(pairs):
     assert verdict.fit(kind, pairs, n_folds=2, **settings)[0].network_ is None
 
 
+@pytest.mark.usefixtures("_short")
 def test_fits_that_are_looked_up_are_the_same(pairs, tmp_path):
     settings = {"n_folds": 2, "network_rows": 0}
     first, _ = verdict.fit(verdict.Remembering, pairs, folder=tmp_path, **settings)
